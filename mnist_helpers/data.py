@@ -1,0 +1,200 @@
+"""MNIST as two resident tensors per split, read from the four official gzip files.
+
+Nothing is unpacked and nothing is written beside the files, so a read-only checkout and several processes
+at once work. Preprocessing returns tensors that equal torchvision's to the last bit, for a whole split at once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.datasets import MNIST
+from torchvision.datasets.utils import download_url
+
+MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images in [0, 1]; chapter 1 computes them
+CLASSES = 10
+MD5 = dict(MNIST.resources)  # file name -> MD5, torchvision's own list
+MIRRORS = sorted(MNIST.mirrors, key=lambda url: "ossci" not in url)  # the ossci mirror answers reliably
+
+
+class DataError(Exception):
+    """A data file or data set that cannot be used; the message says which, why and what to do."""
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images, uint8 [N, 28, 28] with 0 = background, and labels, int64 [N]."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index) -> Digits:
+        """The digits at a slice, a mask or a tensor of indices."""
+        return Digits(self.images[index], self.labels[index])
+
+    def to(self, device: torch.device) -> Digits:
+        return Digits(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Mnist:
+    """The official split: 60,000 training and 10,000 test digits."""
+
+    train: Digits
+    test: Digits
+
+
+def project_path(path: str | Path) -> Path:
+    """An absolute path as it is; a relative one from the nearest parent folder that holds report.toml.
+
+    Jupyter and nbval start kernels in notebooks/, so the current folder alone would not find data/ and runs/.
+    """
+    here = Path.cwd()
+    home = next((folder for folder in (here, *here.parents) if (folder / "report.toml").is_file()), here)
+    return home / path  # joining an absolute path gives that path
+
+
+def best_device(device: str | torch.device | None = None) -> torch.device:
+    """The device asked for, else CUDA, then Apple MPS, then the CPU."""
+    if device is not None:
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def load(root: str | Path = "data", device: str | torch.device | None = None) -> Mnist:
+    """MNIST from root/MNIST/raw, checked against the official MD5 sums; downloaded only where files are missing.
+
+    Raises DataError for a damaged, truncated or exchanged file.
+    """
+    device = best_device(device)
+    mnist = _load(project_path(root) / "MNIST" / "raw")
+    return mnist if device.type == "cpu" else Mnist(mnist.train.to(device), mnist.test.to(device))
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path) -> Mnist:
+    splits = [
+        Digits(
+            _read_idx(folder, f"{part}-images-idx3-ubyte.gz"),
+            _read_idx(folder, f"{part}-labels-idx1-ubyte.gz"),
+        )
+        for part in ("train", "t10k")
+    ]
+    return Mnist(*splits)
+
+
+def _read_idx(folder: Path, name: str) -> Tensor:
+    """One IDX file: bytes 0, 0, 8 (uint8), the number of dimensions, each as big-endian int32, then the data."""
+    path = folder / name
+    if not path.is_file():
+        path = _download(name)
+    content = path.read_bytes()
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != MD5[name]:
+        raise DataError(
+            f"{path} is damaged or not MNIST's: its MD5 is {found} ({len(content):,} bytes), expected {MD5[name]}. "
+            "Restore it with 'git checkout -- data', or delete it and a fresh copy will be downloaded."
+        )
+    raw = np.frombuffer(gzip.decompress(content), np.uint8)
+    shape = np.frombuffer(raw[4 : 4 + 4 * raw[3]].tobytes(), ">i4")
+    values = torch.from_numpy(raw[4 + 4 * raw[3] :].reshape(*shape).copy())
+    return values if values.ndim == 3 else values.long()
+
+
+def _download(name: str) -> Path:
+    """The file in torch's cache folder, fetched there with progress where it is not yet."""
+    cache = Path(torch.hub.get_dir()) / "MNIST" / "raw"
+    problems = []
+    for mirror in MIRRORS:
+        try:
+            download_url(mirror + name, str(cache), name, MD5[name])
+            return cache / name
+        except (OSError, RuntimeError) as error:  # RuntimeError: torchvision's word for a wrong MD5
+            problems.append(f"{mirror}: {error}")
+    raise DataError(
+        f"{name} is neither in data/MNIST/raw nor could it be downloaded ({'; '.join(problems)}). "
+        "Check the network, or put MNIST's four official .gz files into data/MNIST/raw."
+    )
+
+
+def split(digits: Digits, valid: int, seed: int = 0) -> tuple[Digits, Digits]:
+    """(training, validation): `valid` digits drawn without replacement by a fixed seed, the same for every recipe."""
+    if not 0 <= valid < len(digits):
+        raise DataError(f"cannot hold out {valid} of {len(digits)} digits for validation")
+    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed)).to(
+        digits.labels.device
+    )
+    return digits[order[valid:].sort().values], digits[order[:valid].sort().values]
+
+
+def prepare(images: Tensor, recipe) -> Tensor:
+    """A recipe's preprocessing: uint8 [N, 28, 28] -> float32 [N, 1, S, S] with S = 28 or 32.
+
+    Reads recipe.resize ("none", "pad" or "bilinear") and recipe.normalise (subtract 0.1307, divide by 0.3081).
+    """
+    if images.dtype != torch.uint8 or images.shape[1:] != (28, 28):
+        raise DataError(f"expected uint8 images [N, 28, 28], got {images.dtype} {list(images.shape)}")
+    if recipe.resize == "pad":
+        images = F.pad(images, (2, 2, 2, 2))  # 0 is the background, before as after
+    elif recipe.resize == "bilinear":
+        images = resize_bilinear(images)
+    inputs = images.unsqueeze(1).float().div_(255)
+    return inputs.sub_(MEAN).div_(STD) if recipe.normalise else inputs
+
+
+@lru_cache(maxsize=4)
+def resize_bilinear(images: Tensor, size: int = 32) -> Tensor:
+    """uint8 [N, 28, 28] -> uint8 [N, size, size], bit for bit what torchvision's Resize gives on PIL images.
+
+    PIL resamples rows, rounds to uint8, then resamples columns, with weights in 22-bit fixed point (Pillow's
+    Resample.c). Both passes are matrix products over integers below 2**53, so float64 computes them exactly.
+    The result is kept for the same tensor, since every training of a report asks for it again.
+    """
+    weights = _pil_bilinear_weights(images.shape[-1], size)
+    resized = torch.empty(len(images), size, size, dtype=torch.uint8)
+    for part, result in zip(
+        images.cpu().split(500), resized.split(500), strict=True
+    ):  # small parts stay in the cache
+        values = part.double()
+        for _ in range(2):  # rows, then columns
+            values = values @ weights.T
+            values = values.add_(2**21).div_(2**22).floor_().clamp_(0, 255).transpose(-1, -2)
+        result.copy_(values)
+    return resized.to(images.device)
+
+
+def _pil_bilinear_weights(old: int, new: int) -> Tensor:
+    """[new, old] weights of Pillow's triangle filter for enlarging, rounded to 22 bits."""
+    centre = (torch.arange(new, dtype=torch.float64) + 0.5) * old / new
+    distance = (torch.arange(old, dtype=torch.float64) + 0.5 - centre[:, None]).abs()
+    weights = (1 - distance).clamp_(min=0)
+    return (weights / weights.sum(1, keepdim=True)).mul_(2**22).add_(0.5).floor_()
+
+
+def draw_seed() -> int:
+    """The int64 that a DataLoader (or a shuffling sampler) draws from the global generator."""
+    return int(torch.empty((), dtype=torch.int64).random_().item())
+
+
+def epoch_order(n: int, shuffle: bool) -> Tensor:
+    """The order in which a DataLoader would visit n samples, with its draws from the global generator.
+
+    Iterating a DataLoader draws one base seed; a RandomSampler then draws the seed of its permutation.
+    """
+    draw_seed()
+    if not shuffle:
+        return torch.arange(n)
+    return torch.randperm(n, generator=torch.Generator().manual_seed(draw_seed()))

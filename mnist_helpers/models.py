@@ -1,0 +1,115 @@
+"""The two networks of the report. Everything that varies is an argument; the defaults are the original report's."""
+
+from __future__ import annotations
+
+import inspect
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU}
+POOLINGS = {"average": nn.AvgPool2d, "max": nn.MaxPool2d}
+INITIALISATIONS = ("default", "kaiming", "uniform01")
+
+
+class FullConv2d(nn.Conv2d):
+    """A convolution whose kernel covers its whole input: the same weights and sums as a linear layer, and faster."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-2:] != self.kernel_size:
+            raise ValueError(f"FullConv2d needs maps of {list(self.kernel_size)}, got {list(x.shape[-2:])}")
+        return F.linear(x.flatten(1), self.weight.flatten(1), self.bias)[..., None, None]
+
+
+class LeNet5(nn.Module):
+    """LeNet-5 with fully connected C3 and a linear output: 61,706 parameters (LeCun et al. 1998, section II.B).
+
+    [B, 1, 32, 32] -> logits [B, 10]. activation: a key of ACTIVATIONS; pooling: a key of POOLINGS.
+    """
+
+    def __init__(self, activation: str = "tanh", pooling: str = "average", initialisation: str = "default"):
+        super().__init__()
+        act, pool = ACTIVATIONS[activation], POOLINGS[pooling]
+        self.c1 = nn.Conv2d(1, 6, kernel_size=5)  # 156 parameters
+        self.act1, self.s2 = act(), pool(2)
+        self.c3 = nn.Conv2d(6, 16, kernel_size=5)  # 2,416
+        self.act3, self.s4 = act(), pool(2)
+        self.c5 = FullConv2d(16, 120, kernel_size=5)  # 48,120
+        self.act5, self.flatten = act(), nn.Flatten()
+        self.f6 = nn.Linear(120, 84)  # 10,164
+        self.act6 = act()
+        self.output = nn.Linear(84, 10)  # 850
+        initialise(self, initialisation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # x: [B, 1, 32, 32]
+        x = self.s2(self.act1(self.c1(x)))  # [B, 6, 28, 28] -> [B, 6, 14, 14]
+        x = self.s4(self.act3(self.c3(x)))  # [B, 16, 10, 10] -> [B, 16, 5, 5]
+        x = self.flatten(self.act5(self.c5(x)))  # [B, 120, 1, 1] -> [B, 120]
+        x = self.act6(self.f6(x))  # [B, 84]
+        return self.output(x)  # logits [B, 10]
+
+
+class MLP(nn.Module):
+    """A multilayer perceptron over the 784 pixels; the default 784-256-128-10 has 235,146 parameters.
+
+    [B, 1, 28, 28] -> logits [B, 10]. widths: the sizes of the hidden layers.
+    """
+
+    def __init__(
+        self, widths: tuple[int, ...] = (256, 128), activation: str = "relu", initialisation: str = "default"
+    ):
+        super().__init__()
+        sizes = (28 * 28, *widths)
+        layers: list[nn.Module] = [nn.Flatten()]  # [B, 784]
+        for n_in, n_out in pairwise(sizes):
+            layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]  # (n_in + 1) x n_out parameters
+        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
+        initialise(self, initialisation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)  # logits [B, 10]
+
+
+def initialise(model: nn.Module, how: str) -> None:
+    """Draw the weights anew, biases 0, unless how = "default" (what PyTorch's layers drew themselves).
+
+    "kaiming": N(0, 2 / fan_in) (He et al. 2015, eq. 10). "uniform01": U(0, 1), as the original report's MLP had it.
+    """
+    if how not in INITIALISATIONS:
+        raise ValueError(f"unknown initialisation {how!r}: choose one of {', '.join(INITIALISATIONS)}")
+    if how == "default":
+        return
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            if how == "kaiming":
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            else:
+                nn.init.uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+
+def build(recipe) -> nn.Module:
+    """A recipe's untrained network, its weights drawn from torch's global generator.
+
+    The recipe's fields that the class takes as arguments are given to it; an empty `widths` means its default.
+    """
+    network = globals()[recipe.model]
+    options = {
+        key: getattr(recipe, key) for key in inspect.signature(network).parameters if hasattr(recipe, key)
+    }
+    if not options.get("widths", True):
+        del options["widths"]
+    return network(**options)
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, inputs: Tensor, batch: int = 500) -> Tensor:
+    """Logits [N, 10] of prepared inputs [N, 1, S, S], in evaluation mode and large batches; the mode is restored."""
+    was_training = model.training
+    model.eval()
+    logits = torch.cat([model(part) for part in inputs.split(batch)])
+    model.train(was_training)
+    return logits

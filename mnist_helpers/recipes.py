@@ -1,0 +1,90 @@
+"""Recipe: every hyperparameter of a training. The named recipes, the original report's among them."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict, dataclass, field
+
+from mnist_helpers import models
+
+CHOICES = {
+    "resize": ("none", "pad", "bilinear"),
+    "optimizer": ("adam", "sgd"),
+    "initialisation": models.INITIALISATIONS,
+    "activation": tuple(models.ACTIVATIONS),
+    "pooling": tuple(models.POOLINGS),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a training but its seed. Equal recipes are equal whatever their names.
+
+    model: a class of `models`; widths: hidden layers of an MLP; pooling: of LeNet-5 ("average", "max").
+    resize: 28 -> 32 pixels by "pad" or "bilinear", or "none"; normalise: mean 0.1307 and std 0.3081.
+    learning_rate, momentum: of `optimizer`; batch_size in images; shuffle: a new order each epoch.
+    validation: training images held out for choosing the epoch; 0 trains on all and keeps the last epoch.
+    """
+
+    name: str = field(compare=False)
+    model: str
+    widths: tuple[int, ...] = ()
+    activation: str = "relu"
+    pooling: str = "max"
+    initialisation: str = "default"
+    resize: str = "none"
+    normalise: bool = True
+    optimizer: str = "sgd"
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    batch_size: int = 64
+    shuffle: bool = True
+    epochs: int = 15
+    validation: int = 5_000
+
+    def __post_init__(self):
+        if not isinstance(getattr(models, self.model, None), type):
+            raise ValueError(f"recipe {self.name}: there is no model {self.model!r} in mnist_helpers.models")
+        for key, allowed in CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise ValueError(
+                    f"recipe {self.name}: {key} is {getattr(self, key)!r}; choose one of {', '.join(allowed)}"
+                )
+        for key in ("learning_rate", "batch_size", "epochs"):
+            if not getattr(self, key) > 0:
+                raise ValueError(f"recipe {self.name}: {key} must be above 0, not {getattr(self, key)}")
+        if not 0 <= self.validation < 60_000:
+            raise ValueError(
+                f"recipe {self.name}: validation must be 0 to 59,999 images, not {self.validation}"
+            )
+
+    def fields(self) -> dict:
+        """Every field but the name, JSON-ready: what a run is keyed by."""
+        return {key: value for key, value in asdict(self).items() if key != "name"}
+
+
+# As the original report trained them: see published.py for its printed digits. Its "validation" was the test set.
+ORIGINAL_LENET5 = Recipe(
+    "ORIGINAL_LENET5", "LeNet5", activation="tanh", pooling="average", resize="bilinear", normalise=False,
+    optimizer="adam", learning_rate=1e-3, batch_size=32, validation=0,
+)  # fmt: skip
+ORIGINAL_MLP = Recipe(
+    "ORIGINAL_MLP", "MLP", widths=(256, 128), initialisation="uniform01", normalise=False,
+    optimizer="adam", learning_rate=1e-2, batch_size=1000, shuffle=False, validation=0,
+)  # fmt: skip
+
+# The course's protocol: the defaults above. MLP_SMALL has as many parameters as LeNet-5 (61,723 against 61,706).
+LENET5 = Recipe("LENET5", "LeNet5", resize="pad")
+MLP = Recipe("MLP", "MLP", widths=(256, 128))
+MLP_SMALL = Recipe("MLP_SMALL", "MLP", widths=(75, 33))
+
+RECIPES = {recipe.name: recipe for recipe in (ORIGINAL_LENET5, ORIGINAL_MLP, LENET5, MLP, MLP_SMALL)}
+
+
+def get(name: str) -> Recipe:
+    """A named recipe; ValueError with the nearest names for an unknown one."""
+    if name in RECIPES:
+        return RECIPES[name]
+    near = difflib.get_close_matches(name.upper().replace("-", ""), RECIPES, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ValueError(f"there is no recipe {name!r}.{hint} The named recipes are {', '.join(RECIPES)}.")

@@ -1,0 +1,117 @@
+"""Chapter: what a notebook shows and writes, its figures, tables, sentences and headline numbers."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import display
+from matplotlib.figure import Figure
+
+from mnist_helpers.data import project_path
+from mnist_helpers.report.settings import FIRST_SEED, read_settings
+
+OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.json go; `report` and the tests set it
+SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's
+
+
+class Chapter:
+    """One notebook of the report, such as Chapter("03_lenet5").
+
+    A notebook opened by hand writes under build/live; only `report` replaces what is committed.
+    """
+
+    def __init__(self, name: str):
+        self.name, self.number = name, int(name[:2])
+        self.settings = read_settings()
+        self.folder = Path(os.environ.get(OUT) or project_path("build/live")) / "figures"
+        self.results: dict[str, dict] = {}
+        self._count = {"figure": 0, "table": 0}
+        plt.style.use(str(files("mnist_helpers") / "style.mplstyle"))
+
+    @property
+    def seeds(self) -> list[int]:
+        """42, 43, ... : as many as report.toml says."""
+        n = int(os.environ.get(SEEDS) or self.settings.seeds)
+        return list(range(FIRST_SEED, FIRST_SEED + n))
+
+    def say(self, markdown: str) -> None:
+        """Show a sentence whose numbers were computed."""
+        display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
+
+    def figure(self, figure: Figure, name: str, caption: str) -> None:
+        """Show a figure under its number and caption, and write it to figures/<chapter>_<name>.png and .svg."""
+        label = self._label("figure")
+        stem = self.folder / f"{self.name}_{name}"
+        for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+            content = io.BytesIO()
+            figure.savefig(content, format=kind, metadata=metadata)
+            write_atomically(stem.with_suffix(f".{kind}"), content.getvalue())
+        about = {"role": "figure", "file": stem.name, "label": label, "caption": caption}
+        width = round(figure.get_figwidth() * 96)
+        display(
+            {"image/png": content.getvalue(), "text/plain": f"{label}. {caption}"},
+            metadata={"image/png": {"width": width, "alt": caption}, "report": about},
+            raw=True,
+        )
+        plt.close(figure)
+        self._caption(label, caption)
+
+    def table(self, frame: pd.DataFrame, caption: str) -> None:
+        """Show a table, without its index, under its number and caption."""
+        label = self._label("table")
+        self._caption(label, caption)
+        about = {"role": "table", "label": label, "caption": caption}
+        html, text = frame.to_html(index=False, border=0, na_rep="–"), frame.to_string(index=False, na_rep="–")
+        display({"text/html": html, "text/plain": text}, metadata={"report": about}, raw=True)
+
+    def record(self, key: str, value: float, *, interval=None, n: int = 1, unit: str = "") -> None:
+        """Note a headline number of the report and write it to figures/results.json.
+
+        interval: (low, high) of 95 % confidence in the same unit, or None; n: runs or images behind it.
+        """
+        interval = None if interval is None else [float(bound) for bound in interval]
+        entry = {"value": float(value), "interval": interval, "n": n, "unit": unit, "chapter": self.name}
+        self.results[key] = entry
+        path = self.folder / "results.json"
+        results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        results = {k: v for k, v in results.items() if v["chapter"] != self.name} | self.results
+        text = json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False)
+        write_atomically(path, (text + "\n").encode())
+
+    def show_results(self) -> None:
+        """The chapter's headline numbers as a table, the same that stand in results.json."""
+        rows = [
+            {"number": key, "value": f"{e['value']:,.6g}", "95 % interval": format_interval(e["interval"]),
+             "n": f"{e['n']:,}", "unit": e["unit"]}
+            for key, e in self.results.items()
+        ]  # fmt: skip
+        self.table(pd.DataFrame(rows), f"Headline numbers of chapter {self.number}, as in figures/results.json.")
+
+    def _label(self, kind: str) -> str:
+        self._count[kind] += 1
+        return f"{kind.capitalize()} {self.number}.{self._count[kind]}"
+
+    def _caption(self, label: str, caption: str) -> None:
+        text = f"**{label}.** {caption}"
+        display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "caption"}}, raw=True)
+
+
+def format_interval(interval) -> str:
+    return "–" if interval is None else f"{interval[0]:,.6g} to {interval[1]:,.6g}"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write beside the file and rename, so that nobody ever reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

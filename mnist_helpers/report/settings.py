@@ -1,0 +1,64 @@
+"""report.toml: what a student edits, read and checked once."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from dataclasses import dataclass, fields
+from datetime import date as Date
+from pathlib import Path
+
+from mnist_helpers.data import project_path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FIRST_SEED = 42
+CODE = ("appendix", "show", "hide")
+
+
+class SettingsError(Exception):
+    """report.toml cannot be used; the message names the key and what is expected."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of report.toml with their defaults; a key left out has its default."""
+
+    title: str = "LeNet-5 and a multilayer perceptron on MNIST"
+    course: str = ""
+    name: str = ""
+    student_id: str = ""
+    date: str = ""
+    seeds: int = 3
+    code: str = "appendix"
+
+
+def read_settings(path: str | Path = "report.toml") -> Settings:
+    """The settings in a report.toml; SettingsError in one sentence for anything that is not right."""
+    path = project_path(path)
+    if not path.is_file():
+        return Settings()
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name} is not valid TOML: {error}. Put text in double quotes.") from error
+    types = {field.name: type(field.default) for field in fields(Settings)}
+    for key, value in values.items():
+        if key not in types:
+            near = difflib.get_close_matches(key, types, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" The keys are {', '.join(types)}."
+            raise SettingsError(f"{path.name}: unknown key {key!r}.{hint}")
+        if key == "date" and isinstance(value, Date):
+            values[key] = value = value.isoformat()
+        if type(value) is not types[key]:
+            expected = "a whole number" if types[key] is int else "text in double quotes"
+            raise SettingsError(f"{path.name}: {key} must be {expected}, not {value!r}.")
+    settings = Settings(**values)
+    if settings.seeds < 1:
+        raise SettingsError(f"{path.name}: seeds must be 1 or more, not {settings.seeds}.")
+    if settings.code not in CODE:
+        raise SettingsError(f"{path.name}: code must be one of {', '.join(CODE)}, not {settings.code!r}.")
+    return settings
