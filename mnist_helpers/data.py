@@ -134,9 +134,7 @@ def split(digits: Digits, valid: int, seed: int = 0) -> tuple[Digits, Digits]:
     """(training, validation): `valid` digits drawn without replacement by a fixed seed, the same for every recipe."""
     if not 0 <= valid < len(digits):
         raise DataError(f"cannot hold out {valid} of {len(digits)} digits for validation")
-    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed)).to(
-        digits.labels.device
-    )
+    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed)).to(digits.labels.device)
     return digits[order[valid:].sort().values], digits[order[:valid].sort().values]
 
 
@@ -165,9 +163,7 @@ def resize_bilinear(images: Tensor, size: int = 32) -> Tensor:
     """
     weights = _pil_bilinear_weights(images.shape[-1], size)
     resized = torch.empty(len(images), size, size, dtype=torch.uint8)
-    for part, result in zip(
-        images.cpu().split(500), resized.split(500), strict=True
-    ):  # small parts stay in the cache
+    for part, result in zip(images.cpu().split(500), resized.split(500), strict=True):  # small parts stay in the cache
         values = part.double()
         for _ in range(2):  # rows, then columns
             values = values @ weights.T

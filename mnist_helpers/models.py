@@ -58,9 +58,7 @@ class MLP(nn.Module):
     [B, 1, 28, 28] -> logits [B, 10]. widths: the sizes of the hidden layers.
     """
 
-    def __init__(
-        self, widths: tuple[int, ...] = (256, 128), activation: str = "relu", initialisation: str = "default"
-    ):
+    def __init__(self, widths: tuple[int, ...] = (256, 128), activation: str = "relu", initialisation: str = "default"):
         super().__init__()
         sizes = (28 * 28, *widths)
         layers: list[nn.Module] = [nn.Flatten()]  # [B, 784]
@@ -97,9 +95,7 @@ def build(recipe) -> nn.Module:
     The recipe's fields that the class takes as arguments are given to it; an empty `widths` means its default.
     """
     network = globals()[recipe.model]
-    options = {
-        key: getattr(recipe, key) for key in inspect.signature(network).parameters if hasattr(recipe, key)
-    }
+    options = {key: getattr(recipe, key) for key in inspect.signature(network).parameters if hasattr(recipe, key)}
     if not options.get("widths", True):
         del options["widths"]
     return network(**options)

@@ -54,9 +54,7 @@ class Recipe:
             if not getattr(self, key) > 0:
                 raise ValueError(f"recipe {self.name}: {key} must be above 0, not {getattr(self, key)}")
         if not 0 <= self.validation < 60_000:
-            raise ValueError(
-                f"recipe {self.name}: validation must be 0 to 59,999 images, not {self.validation}"
-            )
+            raise ValueError(f"recipe {self.name}: validation must be 0 to 59,999 images, not {self.validation}")
 
     def fields(self) -> dict:
         """Every field but the name, JSON-ready: what a run is keyed by."""

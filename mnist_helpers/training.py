@@ -117,9 +117,7 @@ def train_grid(
     if failures:
         index, error = min(failures, key=lambda failure: failure[0])
         others = f" ({len(failures) - 1} more failed)" if failures[1:] else ""
-        raise TrainingError(
-            f"{jobs[index][0].name} with seed {jobs[index][1]} failed: {error}{others}"
-        ) from error
+        raise TrainingError(f"{jobs[index][0].name} with seed {jobs[index][1]} failed: {error}{others}") from error
     return {recipe.name: [found[recipe, seed] for seed in seeds] for recipe in recipes}
 
 
@@ -144,9 +142,7 @@ def _train(recipe: Recipe, seed: int, root, runs, device, on_epoch: Callable[[di
     return run
 
 
-def _fit(
-    recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, on_epoch
-) -> tuple[list[dict], dict]:
+def _fit(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, on_epoch) -> tuple[list[dict], dict]:
     """The history, and the epoch, weights and test logits that are kept.
 
     Random numbers are drawn in the order of the plain pipeline, so its printed digits come out: the network,
@@ -284,7 +280,5 @@ def _load(folder: Path, recipe: Recipe) -> Run | None:
     except Exception as error:  # whatever a damaged file makes json, torch or numpy say
         aside = folder.with_name(f".damaged-{folder.name}-{time.time_ns()}")
         folder.rename(aside)
-        warnings.warn(
-            f"the run in {folder.name} is damaged ({error}); set aside as {aside.name}", stacklevel=3
-        )
+        warnings.warn(f"the run in {folder.name} is damaged ({error}); set aside as {aside.name}", stacklevel=3)
         return None

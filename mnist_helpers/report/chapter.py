@@ -6,11 +6,13 @@ import io
 import json
 import os
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import display
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from mnist_helpers.data import project_path
@@ -33,6 +35,7 @@ class Chapter:
         self.results: dict[str, dict] = {}
         self._count = {"figure": 0, "table": 0}
         plt.style.use(str(files("mnist_helpers") / "style.mplstyle"))
+        _add_korean_font()
 
     @property
     def seeds(self) -> list[int]:
@@ -62,11 +65,11 @@ class Chapter:
         plt.close(figure)
         self._caption(label, caption)
 
-    def table(self, frame: pd.DataFrame, caption: str) -> None:
-        """Show a table, without its index, under its number and caption."""
+    def table(self, frame: pd.DataFrame, caption: str, **about) -> None:
+        """Show a table, without its index, under its number and caption; about: more for the output's metadata."""
         label = self._label("table")
         self._caption(label, caption)
-        about = {"role": "table", "label": label, "caption": caption}
+        about = {"role": "table", "label": label, "caption": caption} | about
         html, text = frame.to_html(index=False, border=0, na_rep="–"), frame.to_string(index=False, na_rep="–")
         display({"text/html": html, "text/plain": text}, metadata={"report": about}, raw=True)
 
@@ -91,7 +94,8 @@ class Chapter:
              "n": f"{e['n']:,}", "unit": e["unit"]}
             for key, e in self.results.items()
         ]  # fmt: skip
-        self.table(pd.DataFrame(rows), f"Headline numbers of chapter {self.number}, as in figures/results.json.")
+        caption = f"Headline numbers of chapter {self.number}, as in figures/results.json."
+        self.table(pd.DataFrame(rows), caption, results=self.results)
 
     def _label(self, kind: str) -> str:
         self._count[kind] += 1
@@ -100,6 +104,14 @@ class Chapter:
     def _caption(self, label: str, caption: str) -> None:
         text = f"**{label}.** {caption}"
         display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "caption"}}, raw=True)
+
+
+def _add_korean_font() -> None:
+    """Let figures fall back on NanumGothic for Korean text; the package that holds it cannot be imported on 3.12+."""
+    package = find_spec("koreanize_matplotlib")
+    for path in sorted(Path(package.origin).parent.glob("fonts/NanumGothic*.ttf")) if package else ():
+        font_manager.fontManager.addfont(path)
+        plt.rcParams["font.family"] = ["DejaVu Sans", "NanumGothic"]
 
 
 def format_interval(interval) -> str:

@@ -1,0 +1,26 @@
+# Each target does its own set-up in .venv. Without make (Windows): see the README.
+PYTHON ?= python3
+BIN = .venv/bin
+RUN = $(BIN)/python -m
+
+.PHONY: install report test lab
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml
+	@echo "setting up .venv (PyTorch is large: a few minutes)"
+	@$(PYTHON) -m venv .venv
+	@$(RUN) pip install --quiet --disable-pip-version-check --editable ".[test,lab]"
+	@touch $@
+
+# SEEDS=1 or CHAPTERS=3,4: a quick or partial report, written under build/
+report: install
+	@$(RUN) mnist_helpers report $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CHAPTERS),--chapters $(CHAPTERS))
+
+test: install
+	@$(RUN) ruff format --check --quiet mnist_helpers tests
+	@$(RUN) ruff check --quiet mnist_helpers tests
+	@$(RUN) pytest
+
+lab: install
+	@$(RUN) jupyter lab notebooks

@@ -1,0 +1,263 @@
+"""The derivation: a model and an input shape in, one row a layer out, with formula, count, MACs and output shape."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+POOLS = (nn.MaxPool2d, nn.AvgPool2d)
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+COUNTED = (nn.Conv2d, nn.Linear, *BATCH_NORMS)  # the layers whose parameters have a formula here
+POINTWISE = ("torch.nn.modules.activation", "torch.nn.modules.dropout")  # they leave the receptive field as it is
+
+
+class ParameterError(ValueError):
+    """A model or input shape that cannot be derived; the message says what, where and what to do."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One call of one layer, for one image.
+
+    output_shape: without the batch, such as (6, 28, 28). words, numbers: the formula of the parameters, both empty
+    for a layer without any of its own. macs: multiplications with their additions, of convolutions and linear layers.
+    activations: how many values the layer puts out. receptive_field: height and width in input pixels that one value
+    depends on, padding included; None after flattening and wherever it is not known.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    words: str
+    numbers: str
+    weights: int
+    biases: int
+    parameters: int
+    macs: int
+    activations: int
+    receptive_field: tuple[int, int] | None
+
+    @property
+    def label(self) -> str:
+        """C3 of a layer called c3; of one without a name of its own, such as layers.1, its sizes: 784 → 256."""
+        unnamed = "." in self.name and self.kind == "Linear"
+        return f"{self.weights // self.activations} → {self.activations}" if unnamed else self.name.upper()
+
+    def to_latex(self) -> str:
+        """The formula in words and with numbers, as display mathematics; "" without one."""
+        return _display([f"& {_latex_words(self.words)}", f"&= {_latex_numbers(self.numbers)}"]) if self.words else ""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The rows of a model in the order its layers are called, for one image of input_shape (C, H, W)."""
+
+    input_shape: tuple[int, int, int]
+    rows: tuple[Row, ...]
+
+    @property
+    def total(self) -> int:
+        """Parameters of the whole model."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image through the model, of convolutions and linear layers."""
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def layers(self) -> tuple[Row, ...]:
+        """The rows that add parameters."""
+        return tuple(row for row in self.rows if row.parameters)
+
+    def sum_in_numbers(self) -> str:
+        """The total as a sum, such as "850 + 10 = 860"."""
+        return f"{' + '.join(f'{row.parameters:,}' for row in self.layers)} = {self.total:,}"
+
+    def to_latex(self) -> str:
+        """Every layer's formula with numbers and the total, as one aligned display."""
+        lines = [rf"\text{{{row.label}: }} & {_latex_numbers(row.numbers)}" for row in self.layers]
+        return _display([*lines, rf"\text{{total: }} & {_latex_numbers(self.sum_in_numbers())}"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """One line a row, the columns named as the fields of Row, counts as integers."""
+        return pd.DataFrame([asdict(row) for row in self.rows])
+
+    def to_table(self) -> pd.DataFrame:
+        """to_frame made for reading: text in every cell, thousands separated, a line with the totals."""
+        lines = [
+            {
+                "layer": row.name, "kind": row.kind, "output": _times(row.output_shape),
+                "values": f"{row.activations:,}", "sees (pixels)": _times(row.receptive_field) or "–",
+                "weights": f"{row.weights:,}", "biases": f"{row.biases:,}",
+                "parameters": f"{row.parameters:,}", "MACs": f"{row.macs:,}",
+            }
+            for row in self.rows
+        ]  # fmt: skip
+        frame = self.to_frame()
+        sums = {key: f"{frame[key.lower()].sum():,}" for key in ("weights", "biases", "parameters", "MACs")}
+        lines.append({"layer": "total"} | sums)
+        return pd.DataFrame(lines).fillna("")
+
+    def to_markdown(self) -> str:
+        """to_table as a Markdown table, numbers to the right."""
+        table = self.to_table()
+        lines = [table.columns, ["---"] * 3 + ["---:"] * (len(table.columns) - 3), *table.values]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def derive(model: nn.Module, input_shape: tuple[int, int, int]) -> Derivation:
+    """Run one zero image of input_shape (C, H, W) through the model and note every layer that it passes.
+
+    A layer called twice has two rows: its parameters count once, its MACs twice. Parameters of layers that are not
+    in COUNTED, held by a container or never used are a ParameterError; so is an input the model does not take.
+    Operations outside of modules have no parameters and are not seen. Mode, buffers and device stay as they are.
+    """
+    names = {module: name or type(module).__name__ for name, module in model.named_modules()}
+    for module, name in names.items():
+        _check(module, name)
+    rows = _trace(model, _check_shape(input_shape), names)
+    derivation = Derivation(tuple(input_shape), tuple(rows))
+    called = {row.name for row in rows}
+    idle = [name for m, name in names.items() if name not in called and any(True for _ in m.parameters(recurse=False))]
+    if idle:
+        raise ParameterError(f"layer {idle[0]} was never called by the model's forward: use it or remove it.")
+    held = sum(p.numel() for p in model.parameters())
+    assert derivation.total == held, f"derived {derivation.total:,} parameters, the model holds {held:,}"
+    return derivation
+
+
+def _check(module: nn.Module, name: str) -> None:
+    own = dict(module.named_parameters(recurse=False))
+    if own and any(True for _ in module.children()):
+        raise ParameterError(
+            f"{name} ({type(module).__name__}) is a container and owns the parameter {next(iter(own))} itself: "
+            "move it into a layer of its own."
+        )
+    unknown = set(own) - {"weight", "bias"} if isinstance(module, COUNTED) else own
+    if unknown or any(nn.parameter.is_lazy(p) for p in own.values()):
+        known = ", ".join(kind.__name__ for kind in COUNTED)
+        raise ParameterError(
+            f"layer {name} ({type(module).__name__}) has parameters that derive has no formula for: "
+            f"use one of {known}, or add its formula to mnist_helpers/parameters.py."
+        )
+
+
+def _check_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise ParameterError(f"input_shape is {shape}: give (channels, height, width), without the batch.")
+    return shape
+
+
+@torch.no_grad()
+def _trace(model: nn.Module, input_shape: tuple[int, int, int], names: dict[nn.Module, str]) -> list[Row]:
+    """The rows of one zero image through the model, which is left as it was."""
+    first = next(model.parameters(), torch.empty(0))
+    image = torch.zeros(1, *input_shape, device=first.device, dtype=first.dtype)
+    fields = {id(image): (image, (1, 1, 1, 1))}  # a tensor's receptive field and step, height and width of each
+    rows, counted, running = [], set(), []
+
+    def before(module, inputs):
+        running.append((module, list(inputs[0].shape[1:])))
+
+    def after(module, inputs, output):
+        output = output[0] if isinstance(output, tuple) else output
+        field = _field(module, inputs[0], output, fields.get(id(inputs[0]), (None, None))[1])
+        fields[id(output)] = output, field  # the tensor is kept, so that its id stays its own
+        rows.append(_row(names[module], module, output, counted, field))
+        running.clear()
+
+    leaves = [module for module in names if not any(True for _ in module.children())]
+    handles = [leaf.register_forward_pre_hook(before) for leaf in leaves]
+    handles += [leaf.register_forward_hook(after) for leaf in leaves]
+    modes, buffers = {m: m.training for m in names}, {b: b.clone() for b in model.buffers()}
+    try:
+        model.eval()
+        model(image)
+    except (RuntimeError, ValueError, IndexError) as error:
+        where = f"layer {names[running[0][0]]} got {running[0][1]}" if running else "its forward failed"
+        raise ParameterError(
+            f"{type(model).__name__} does not take an input of shape {tuple(input_shape)}, {where} ({error}): "
+            "give the (channels, height, width) that the model is made for."
+        ) from error
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, mode in modes.items():
+            module.training = mode
+        for buffer, value in buffers.items():
+            buffer.copy_(value)
+    return rows
+
+
+def _row(name: str, module: nn.Module, output: Tensor, counted: set[int], field: tuple | None) -> Row:
+    kind = next((base.__name__ for base in COUNTED if isinstance(module, base)), type(module).__name__)
+    fresh = {key: p.numel() for key, p in module.named_parameters(recurse=False) if id(p) not in counted}
+    counted.update(id(p) for p in module.parameters(recurse=False))
+    weights, biases = fresh.get("weight", 0), fresh.get("bias", 0)
+    words, numbers = _formula(module)
+    if len(fresh) < len(list(module.parameters(recurse=False))):  # shared with a layer above, in part or wholly
+        words, numbers = "new weights + new biases", f"{weights:,} + {biases:,}"
+    numbers += f" = {weights + biases:,}" * bool(words)
+    # each output value takes one multiply-accumulate for each weight that it reads
+    reads = module.weight[0].numel() if isinstance(module, nn.Conv2d | nn.Linear) else 0
+    return Row(
+        name, kind, tuple(output.shape[1:]), words, numbers, weights, biases, weights + biases,
+        reads * output[0].numel(), output[0].numel(), field and field[:2],
+    )  # fmt: skip
+
+
+def _formula(module: nn.Module) -> tuple[str, str]:
+    """The formula of a layer's parameters in words and with its numbers, without the result."""
+    if isinstance(module, BATCH_NORMS) and module.affine:
+        return "channels + channels", f"{module.num_features} + {module.num_features}"
+    if isinstance(module, nn.Linear):
+        words, out = "in features × out features", "features"
+        numbers = f"{module.in_features} × {module.out_features}"
+    elif isinstance(module, nn.Conv2d):
+        split = (" / groups", f" / {module.groups}") if module.groups > 1 else ("", "")
+        words, out = f"in channels{split[0]} × out channels × kernel height × kernel width", "channels"
+        numbers = f"{module.in_channels}{split[1]} × {_times((module.out_channels, *module.kernel_size))}"
+    else:
+        return "", ""
+    biases = 0 if module.bias is None else len(module.bias)
+    return (f"{words} + out {out}", f"{numbers} + {biases}") if biases else (words, numbers)
+
+
+def _field(module: nn.Module, x: Tensor, output: Tensor, before: tuple | None) -> tuple | None:
+    """Receptive field and step after a layer, (height, width, step down, step right), from those before it."""
+    if type(module).__module__ in POINTWISE or isinstance(module, (*BATCH_NORMS, nn.Identity)):
+        return before
+    if before is None or not isinstance(module, (nn.Conv2d, *POOLS, nn.AdaptiveAvgPool2d)):
+        return None
+    if isinstance(module, nn.AdaptiveAvgPool2d):  # windows that differ in size by one are taken at the larger
+        kernel = stride = tuple(-(-n // m) for n, m in zip(x.shape[-2:], output.shape[-2:], strict=True))
+    else:
+        kernel, stride = _pair(module.kernel_size), _pair(module.stride)
+    dilation = _pair(getattr(module, "dilation", 1))
+    size = tuple(r + (k - 1) * d * s for r, k, d, s in zip(before[:2], kernel, dilation, before[2:], strict=True))
+    return size + tuple(s * n for s, n in zip(before[2:], stride, strict=True))
+
+
+def _pair(value) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _times(sizes: tuple[int, ...] | None) -> str:
+    return " × ".join(map(str, sizes or ()))
+
+
+def _latex_words(words: str) -> str:
+    return rf"\text{{{re.sub(r' ([×+/]) ', r'} \1 \\text{', words)}}}".replace("×", r"\times")
+
+
+def _latex_numbers(numbers: str) -> str:
+    return numbers.replace("×", r"\times").replace(",", "{,}").replace(" = ", r" = \mathbf{") + "}"
+
+
+def _display(lines: list[str]) -> str:
+    return "$$\n\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}\n$$"

@@ -1,0 +1,91 @@
+"""Networks beside each other: accuracy, errors and cost."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from mnist_helpers.plots import COLOURS
+
+MARKERS = {"LeNet-5": "o", "MLP": "s", "small MLP": "^"}
+
+
+def accuracies(summaries: dict, known: float) -> Figure:
+    """Test accuracy of each network with its 95 % interval, and a known accuracy as a line. Values in %."""
+    figure, ax = plt.subplots(figsize=(6.3, 1.9))
+    for y, (name, summary) in enumerate(reversed(summaries.items())):
+        low, high = summary.interval
+        ax.errorbar(summary.mean, y, xerr=[[summary.mean - low], [high - summary.mean]], fmt=MARKERS[name],
+                    color=COLOURS[name], capsize=3, ms=5)  # fmt: skip
+        ax.annotate(
+            f"{summary.mean:.2f}", (summary.mean, y), (0, 6), textcoords="offset points", ha="center", fontsize=8
+        )
+    ax.axvline(known, color="0.4", lw=0.8, ls="--")
+    ax.annotate(
+        "LeCun et al. 1998", (known, -0.45), (-4, 0), textcoords="offset points", ha="right", fontsize=8, color="0.3"
+    )
+    ax.set_yticks(range(len(summaries)), list(reversed(summaries)))
+    ax.set(xlabel="test accuracy (%)", ylim=(-0.6, len(summaries) - 0.4))
+    return figure
+
+
+def confusion_matrices(matrices: dict[str, np.ndarray]) -> Figure:
+    """Errors only: the diagonal (right answers) is left blank, so that single errors can be seen."""
+    figure, axes = plt.subplots(1, len(matrices), figsize=(6.3, 3.1), sharey=True)
+    top = max((matrix - np.diag(np.diag(matrix))).max() for matrix in matrices.values())
+    for ax, (name, matrix) in zip(np.atleast_1d(axes), matrices.items(), strict=True):
+        blank = np.eye(10, dtype=bool) | (matrix == 0)
+        sns.heatmap(matrix, mask=blank, annot=True, fmt="d", cmap="Greys", vmin=0, vmax=1.4 * top, cbar=False,
+                    square=True, linewidths=0.4, linecolor="0.85", annot_kws={"size": 7}, ax=ax)  # fmt: skip
+        errors = matrix.sum() - np.trace(matrix)
+        ax.set_title(f"{name}: {errors} errors", color=COLOURS[name])
+        ax.set(xlabel="answer", ylabel="true class" if ax is np.atleast_1d(axes)[0] else "")
+        ax.tick_params(length=0, rotation=0)
+        sns.despine(ax=ax, left=True, bottom=True)
+        ax.grid(False)
+    return figure
+
+
+def class_errors(rates: pd.DataFrame) -> Figure:
+    """Error rate in % by class; rates: index 0 to 9, a column a network, mean over the seeds."""
+    figure, ax = plt.subplots(figsize=(6.3, 2.5))
+    for index, name in enumerate(rates.columns):
+        x = rates.index + 0.27 * (index - (len(rates.columns) - 1) / 2)
+        ax.bar(
+            x,
+            rates[name],
+            0.25,
+            color=COLOURS[name],
+            label=name,
+            hatch=("", "//", "..")[index],
+            edgecolor="white",
+            lw=0.3,
+        )
+    ax.set_xticks(rates.index)
+    ax.set(xlabel="class", ylabel="errors (% of its test images)")
+    ax.legend(ncols=3, loc="upper left")
+    ax.margins(y=0.18)
+    return figure
+
+
+def costs(frame: pd.DataFrame) -> Figure:
+    """Test accuracy in % against parameters, MACs and training time.
+
+    Columns: network, parameters, macs, seconds, accuracy, low, high.
+    """
+    axes_of = {"parameters": "parameters", "macs": "multiplications (MACs) an image", "seconds": "training time (s)"}
+    figure, axes = plt.subplots(1, 3, figsize=(6.3, 2.5), sharey=True)
+    for ax, (column, label) in zip(axes, axes_of.items(), strict=True):
+        for row in frame.itertuples():
+            reach = [[row.accuracy - row.low], [row.high - row.accuracy]]
+            ax.errorbar(getattr(row, column), row.accuracy, yerr=reach, fmt=MARKERS[row.network], capsize=3, ms=5,
+                        color=COLOURS[row.network], label=row.network)  # fmt: skip
+        ax.set(xlabel=label, xlim=(0, 1.15 * frame[column].max()))
+        ax.locator_params(axis="x", nbins=4)
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
+    axes[0].set_ylabel("test accuracy (%)")
+    axes[1].legend(loc="lower right")
+    return figure

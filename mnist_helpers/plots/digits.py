@@ -1,0 +1,121 @@
+"""Figures of the digits themselves: grids of images, the balance of the classes, padding beside resizing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from mnist_helpers.data import CLASSES, Digits, Mnist
+
+WIDTH = 6.3  # inches, the column of an A4 page
+DARK, LIGHT = "0.25", "0.72"  # greys: a colour means a model in this report, and there is none here
+INK = 128  # a pixel at least this dark, of 255, counts as ink
+
+
+def show_images(
+    images: Tensor, titles: Sequence[str] | None = None, *, columns: int = 10, width: float = WIDTH
+) -> Figure:
+    """A grid of images, ink dark on white, read row by row; an optional short title over each.
+
+    images: [N, H, W] or [N, 1, H, W]; uint8 is drawn from 0 to 255, floats from their smallest to their largest
+    value. columns: images a row; width: of the figure in inches. ValueError for another shape or count of titles.
+    """
+    if images.ndim == 4 and images.shape[1] == 1:
+        images = images[:, 0]
+    if images.ndim != 3 or not len(images):
+        raise ValueError(f"expected images [N, H, W] or [N, 1, H, W] with N above 0, got {list(images.shape)}")
+    if titles is not None and len(titles) != len(images):
+        raise ValueError(f"{len(titles)} titles for {len(images)} images: give one a title each, '' for none")
+    images = images.detach().cpu()
+    titles = [""] * len(images) if titles is None else titles
+    low, high = (0, 255) if images.dtype == torch.uint8 else (images.min().item(), images.max().item())
+    rows = -(-len(images) // columns)
+    side = width / columns
+    lines = [
+        max(title.count("\n") + bool(title) for title in titles[r * columns : (r + 1) * columns]) for r in range(rows)
+    ]
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(width, rows * side + 0.16 * sum(lines)), squeeze=False, layout="constrained"
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.04, wspace=0.02, hspace=0.02)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, image, title in zip(grid.flat, images, titles, strict=False):  # the last row may have room left
+        axes.imshow(image, cmap="gray_r", vmin=low, vmax=high)
+        if title:
+            axes.set_title(title, fontsize=8, loc="center", pad=2)
+    return figure
+
+
+def digits_per_class(digits: Digits, examples: int = 6) -> Figure:
+    """A column a class, its label on top, and in it the first `examples` digits of that class in file order."""
+    chosen = [digits.images[digits.labels == label][:examples] for label in range(CLASSES)]
+    images = torch.stack(chosen, dim=1).flatten(0, 1)  # row by row: one example of every class
+    titles = [str(label) for label in range(CLASSES)] + [""] * (len(images) - CLASSES)
+    return show_images(images, titles, columns=CLASSES)
+
+
+def class_balance(mnist: Mnist) -> Figure:
+    """Bars: the share of each class among the training and the test digits, in %."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 2.6), layout="constrained")
+    for offset, digits, name, grey in ((-0.2, mnist.train, "training", DARK), (0.2, mnist.test, "test", LIGHT)):
+        shares = 100 * torch.bincount(digits.labels.cpu(), minlength=CLASSES) / len(digits)
+        places = torch.arange(CLASSES) + offset
+        axes.bar(places, shares, 0.38, color=grey, label=f"{name}, {len(digits):,} digits")
+    axes.axhline(100 / CLASSES, color="black", linewidth=0.9, linestyle="--", label="equal shares")
+    axes.set(xlabel="class (the digit written)", ylabel="share of the split in %", xticks=range(CLASSES))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return figure
+
+
+def resize_beside_padding(image: Tensor, padded: Tensor, resized: Tensor, row: int = 15) -> Figure:
+    """One digit in three forms, pixel for pixel at the same scale, and the darkness along one row of the last two.
+
+    image: uint8 [28, 28]; padded, resized: uint8 [32, 32]; row: of the 32, counted from the top, drawn as a profile.
+    """
+    figure = plt.figure(figsize=(WIDTH, 4.2), layout="constrained")
+    panels = figure.subplot_mosaic([["image", "padded", "resized"], ["profile"] * 3], height_ratios=[1.25, 1])
+    forms = {"image": (image, "original"), "padded": (padded, "padded"), "resized": (resized, "bilinear")}
+    for key, (pixels, name) in forms.items():
+        _draw_pixels(panels[key], pixels, f"{name}, {len(pixels)} × {len(pixels)}", padded.shape[-1])
+    for key in ("padded", "resized"):
+        panels[key].axhline(row, color="black", linewidth=0.9, linestyle=":")
+    axes = panels["profile"]
+    edges = torch.arange(padded.shape[-1] + 1) - 0.5
+    axes.stairs(padded[row], edges, fill=True, color=LIGHT, label="padded")
+    axes.stairs(resized[row], edges, color="black", linewidth=1.4, label="resized")
+    axes.axhline(INK, color="black", linewidth=0.8, linestyle="--", label="half dark")
+    axes.set(xlabel=f"column in pixels, along the dotted row {row}", ylabel="darkness, 0 to 255")
+    axes.set(xlim=(-0.5, padded.shape[-1] - 0.5), ylim=(0, 265), yticks=(0, 64, 128, 192, 255))
+    axes.legend(loc="upper left")
+    return figure
+
+
+def _draw_pixels(axes: Axes, pixels: Tensor, title: str, size: int) -> None:
+    """One image on a square of size x size pixels, so that images of several sizes share one scale."""
+    axes.imshow(pixels, cmap="gray_r", vmin=0, vmax=255)
+    middle = len(pixels) / 2 - 0.5
+    axes.set(xlim=(middle - size / 2, middle + size / 2), ylim=(middle + size / 2, middle - size / 2))
+    axes.set_title(title, loc="center")
+    axes.set_xticks([0, len(pixels) - 1])
+    axes.set_yticks([0, len(pixels) - 1])
+    axes.tick_params(length=0)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.add_patch(plt.Rectangle((-0.5, -0.5), len(pixels), len(pixels), fill=False, color="0.5", linewidth=0.8))
+
+
+def ink_width(images: Tensor) -> Tensor:
+    """Mean width of the strokes along the rows, in pixels: ink pixels over the runs of neighbouring ink in a row.
+
+    images: uint8 [N, H, W]; returns float64 [N], NaN where nothing is as dark as INK.
+    """
+    ink = images >= INK
+    starts = ink.clone()
+    starts[..., 1:] &= ~ink[..., :-1]
+    return ink.sum((1, 2)).double() / starts.sum((1, 2))

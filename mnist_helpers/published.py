@@ -1,0 +1,69 @@
+"""Published numbers as data, each with its source. Nothing here is computed, and nothing elsewhere is typed.
+
+The original report's "validation" is the MNIST test set. Its claims are kept as printed, its errors included.
+"""
+
+from __future__ import annotations
+
+ORIGINAL = "MNIST_Classification, assignment 2 of 'Artificial neural networks and deep learning' (in Korean)"
+LECUN_1998 = "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998"
+
+ORIGINAL_LENET5_TOTAL = 61_806  # as printed; its own five layer counts sum to 61,706
+ORIGINAL_MLP_TOTAL = 234_146  # as printed; its own three layer counts sum to 235,146
+ORIGINAL_LENET5_LAYERS = (156, 2_416, 48_120, 10_164, 850)
+ORIGINAL_MLP_LAYERS = (200_960, 32_896, 1_290)
+ORIGINAL_BEST_LENET5 = 0.9056  # as printed, the labels swapped: this is the MLP's epoch 5
+ORIGINAL_BEST_MLP = 0.9889  # as printed: this is LeNet-5's epoch 14
+
+# epoch, train loss, test loss, train accuracy, test accuracy; digits as printed
+ORIGINAL_LENET5_LOG = """\
+0 0.2290 0.1020 96.84 96.81
+1 0.0762 0.0619 98.39 98.19
+2 0.0550 0.0542 98.59 98.45
+3 0.0438 0.0486 99.07 98.41
+4 0.0343 0.0416 99.25 98.75
+5 0.0299 0.0422 99.41 98.66
+6 0.0241 0.0409 99.47 98.70
+7 0.0228 0.0418 99.57 98.69
+8 0.0186 0.0447 99.53 98.70
+9 0.0161 0.0468 99.64 98.70
+10 0.0148 0.0492 99.55 98.54
+11 0.0146 0.0486 99.65 98.67
+12 0.0115 0.0459 99.73 98.68
+13 0.0126 0.0486 99.71 98.65
+14 0.0119 0.0458 99.70 98.89"""
+ORIGINAL_MLP_LOG = """\
+0 7263.5355 631.9550 28.34 29.04
+1 146.9752 17.9391 81.90 82.26
+2 13.1279 10.6673 86.77 87.07
+3 9.5315 8.1971 88.15 88.30
+4 7.8150 7.0593 88.40 88.62
+5 6.4080 5.2889 90.27 90.56
+6 5.50391 4.8505 90.29 90.40
+7 6.2339 5.5985 88.45 88.81
+8 7.29561 7.5304 85.69 85.95
+9 6.9749 6.1490 88.10 88.23
+10 7.1213 4.4467 91.25 91.11
+11 4.8533 6.3063 87.49 87.52
+12 7.5181 8.9381 85.64 85.16
+13 7.8848 6.8449 87.83 87.89
+14 6.5561 5.5719 89.77 89.56"""
+
+# test accuracy of a network, as a fraction: (network, parameters, accuracy, source)
+KNOWN_ACCURACIES = (
+    ("LeNet-5 (LeCun et al. 1998)", 60_000, 0.9905, LECUN_1998 + ", table of section III"),
+    ("784-300-100-10 MLP (LeCun et al. 1998)", 266_610, 0.9695, LECUN_1998 + ", table of section III"),
+)
+LECUN_LENET5 = KNOWN_ACCURACIES[0][2]
+
+
+def original_history(log: str) -> list[dict]:
+    """A printed log as a history with the keys of Run.history; accuracies as fractions."""
+    keys = ("epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    rows = []
+    for line in log.splitlines():
+        row = dict(zip(keys, map(float, line.split()), strict=True))
+        row |= {"epoch": int(row["epoch"]), "valid_loss": None, "valid_accuracy": None}
+        row |= {key: round(row[key] / 100, 4) for key in ("train_accuracy", "test_accuracy")}
+        rows.append(row)
+    return rows

@@ -1,0 +1,111 @@
+"""Run the chapters in fresh kernels, then publish what they made: all of it, or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from tqdm import tqdm
+
+from mnist_helpers.data import project_path
+from mnist_helpers.report.chapter import OUT, SEEDS, write_atomically
+from mnist_helpers.report.settings import read_settings
+from mnist_helpers.report.summary import update_readme
+
+
+class ReportError(Exception):
+    """A chapter that cannot be run; the message names the chapter, the cell and the error."""
+
+
+def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> None:
+    """Execute the chapters and print a line for each with its time.
+
+    The full report (all chapters, report.toml's seeds) replaces notebooks/, figures/ and the README's table once
+    every chapter has run. With `seeds` or `numbers` the executed copies stay under build/.
+    """
+    n = seeds or read_settings().seeds
+    full = seeds is None and numbers is None
+    chapters = _chosen(numbers)
+    out = project_path("build/report" if full else "build/partial")
+    shutil.rmtree(out, ignore_errors=True)
+    os.environ |= {OUT: str(out), SEEDS: str(n)}  # the kernels inherit them
+    cells = sum(len(nbformat.read(path, 4).cells) for path in chapters)
+    print(f"{len(chapters)} chapters with {n} seed(s); with nothing trained yet about 20 minutes for everything on two")
+    print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on from there.")
+    start = time.perf_counter()
+    with tqdm(total=cells, unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
+        for path in chapters:
+            began = time.perf_counter()
+            bar.set_description(path.stem)
+            run_chapter(path, out / "notebooks" / path.name, on_cell=lambda: bar.update(1))
+            tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
+    if full:
+        publish(out)
+    where = project_path(".") if full else out
+    print(f"done in {time.perf_counter() - start:.0f} s: notebooks, figures and results.json are under {where}")
+
+
+def _chosen(numbers: list[int] | None) -> list[Path]:
+    paths = sorted(project_path("notebooks").glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        raise ReportError(f"there are no chapters in {project_path('notebooks')}; run this in the project's folder")
+    known = {int(path.name[:2]): path for path in paths}
+    for number in numbers or []:
+        if number not in known:
+            raise ValueError(f"there is no chapter {number}; the chapters are {', '.join(map(str, known))}")
+    return [known[number] for number in sorted(set(numbers))] if numbers else paths
+
+
+def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
+    """Execute a notebook in a fresh kernel and write it to target; ReportError names the cell that failed."""
+    notebook = nbformat.read(source, 4)
+    client = NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(source.parent)}},
+        on_cell_complete=lambda cell, cell_index: on_cell(),
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        index = next(i for i, cell in enumerate(notebook.cells) if _failed(cell))
+        line = notebook.cells[index].source.strip().splitlines()[0]
+        raise ReportError(
+            f"chapter {source.stem}, cell {index + 1} ({line!r}): {error.ename}: {_plain(error.evalue)}. "
+            "The notebook in notebooks/ is as it was."
+        ) from error
+    except DeadKernelError as error:
+        raise ReportError(f"chapter {source.stem}: its kernel died, perhaps for want of memory") from error
+    notebook.metadata["language_info"] = {"name": "python"}  # the rest changes with every Python version
+    write_atomically(target, nbformat.writes(notebook).encode())
+
+
+def _failed(cell) -> bool:
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip().rstrip(".")
+
+
+def publish(out: Path) -> None:
+    """Move what a full run made to notebooks/ and figures/, and write the README's table from its results."""
+    figures = project_path("figures")
+    made = {path.name for path in (out / "figures").iterdir()}
+    for folder in ("notebooks", "figures"):
+        for path in sorted((out / folder).iterdir()):
+            write_atomically(project_path(folder) / path.name, path.read_bytes())
+    for path in figures.iterdir():
+        if path.name not in made and re.match(r"\d\d_", path.name):
+            path.unlink()  # a figure that no chapter draws any more
+    update_readme(json.loads((figures / "results.json").read_text(encoding="utf-8")), project_path("README.md"))

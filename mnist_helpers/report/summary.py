@@ -1,0 +1,36 @@
+"""The README's result table, written between its markers from figures/results.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mnist_helpers.report.chapter import write_atomically
+
+BEGIN, END = "<!-- results: written by `make report` -->", "<!-- end of results -->"
+NETWORKS = {"lenet5": "LeNet-5", "mlp": "MLP 784-256-128-10", "mlp_small": "MLP 784-75-33-10"}
+
+
+def results_table(results: dict[str, dict]) -> str:
+    """Markdown: parameters, multiplications, test accuracy and misses of each network under one protocol."""
+    lines = [
+        "| network | parameters | MACs an image | test accuracy, % (95 % interval) | misses of 10,000 | seeds |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for key, name in NETWORKS.items():
+        accuracy, misses = results[f"{key}_test_accuracy"], results[f"{key}_test_misses"]
+        low, high = accuracy["interval"]
+        lines.append(
+            f"| {name} | {results[f'{key}_parameters']['value']:,.0f} | {results[f'{key}_macs']['value']:,.0f} "
+            f"| **{accuracy['value']:.2f}** ({low:.2f} to {high:.2f}) | {misses['value']:.1f} | {accuracy['n']} |"
+        )
+    return "\n".join(lines)
+
+
+def update_readme(results: dict[str, dict], path: Path) -> None:
+    """Replace what stands between the markers; ValueError where the README lost them."""
+    text = path.read_text(encoding="utf-8")
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"{path.name} has lost its markers {BEGIN} and {END}; put them back around the result table")
+    before, rest = text.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    write_atomically(path, f"{before}{BEGIN}\n{results_table(results)}\n{END}{after}".encode())

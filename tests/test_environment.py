@@ -1,0 +1,48 @@
+"""pyproject.toml, environment.yml and CITATION.cff say the same."""
+
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+
+
+def read_project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def requirements() -> list[str]:
+    project = read_project()
+    extras = project["optional-dependencies"]
+    return [*project["dependencies"], *extras["test"], *extras["lab"]]
+
+
+def test_conda_has_the_same_dependencies_and_bounds():
+    project = read_project()
+    wanted = {"python" + project["requires-python"]}
+    for line in requirements():
+        name, bound = re.match(r"([\w-]+)(\S*)", line.split(";")[0].strip()).groups()
+        wanted.add(CONDA_NAMES.get(name, name) + bound)
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    *from_pip, package = conda.pop()["pip"]
+    assert {*conda, *from_pip} - {"pip"} == wanted
+    assert package == "--no-deps --editable ."
+
+
+def test_citation_is_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = read_project()
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"]["text"])
+
+
+def test_every_dependency_has_a_bound_but_no_pin():
+    for line in requirements():
+        assert ">=" in line and "==" not in line, line
