@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchvision.datasets import MNIST
-from torchvision.datasets.utils import download_url
+from torchvision.datasets.utils import check_integrity, download_url
 
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images in [0, 1]; chapter 1 computes them
 CLASSES = 10
@@ -117,12 +120,17 @@ def _read_idx(folder: Path, name: str) -> Tensor:
 def _download(name: str) -> Path:
     """The file in torch's cache folder, fetched there with progress where it is not yet."""
     cache = Path(torch.hub.get_dir()) / "MNIST" / "raw"
+    if check_integrity(str(cache / name), MD5[name]):
+        return cache / name
     problems = []
     for mirror in MIRRORS:
         try:
-            download_url(mirror + name, str(cache), name, MD5[name])
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache) as part:  # another process never sees half a file
+                download_url(mirror + name, part, name, MD5[name])
+                os.replace(Path(part, name), cache / name)
             return cache / name
-        except (OSError, RuntimeError) as error:  # RuntimeError: torchvision's word for a wrong MD5
+        except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: torchvision's word for a wrong MD5
             problems.append(f"{mirror}: {error}")
     raise DataError(
         f"{name} is neither in data/MNIST/raw nor could it be downloaded ({'; '.join(problems)}). "

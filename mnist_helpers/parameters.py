@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-POOLS = (nn.MaxPool2d, nn.AvgPool2d)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 COUNTED = (nn.Conv2d, nn.Linear, *BATCH_NORMS)  # the layers whose parameters have a formula here
 POINTWISE = ("torch.nn.modules.activation", "torch.nn.modules.dropout")  # they leave the receptive field as it is
@@ -44,8 +43,9 @@ class Row:
     @property
     def label(self) -> str:
         """C3 of a layer called c3; of one without a name of its own, such as layers.1, its sizes: 784 → 256."""
-        unnamed = "." in self.name and self.kind == "Linear"
-        return f"{self.weights // self.activations} → {self.activations}" if unnamed else self.name.upper()
+        if "." in self.name and self.kind == "Linear":
+            return f"{self.weights // self.activations} → {self.activations}"
+        return self.name.upper() if len(self.name) == 2 else self.name
 
     def to_latex(self) -> str:
         """The formula in words and with numbers, as display mathematics; "" without one."""
@@ -80,7 +80,7 @@ class Derivation:
 
     def to_latex(self) -> str:
         """Every layer's formula with numbers and the total, as one aligned display."""
-        lines = [rf"\text{{{row.label}: }} & {_latex_numbers(row.numbers)}" for row in self.layers]
+        lines = [rf"{_latex_words(row.label)}\text{{: }} & {_latex_numbers(row.numbers)}" for row in self.layers]
         return _display([*lines, rf"\text{{total: }} & {_latex_numbers(self.sum_in_numbers())}"])
 
     def to_frame(self) -> pd.DataFrame:
@@ -91,15 +91,14 @@ class Derivation:
         """to_frame made for reading: text in every cell, thousands separated, a line with the totals."""
         lines = [
             {
-                "layer": row.name, "kind": row.kind, "output": _times(row.output_shape),
-                "values": f"{row.activations:,}", "sees (pixels)": _times(row.receptive_field) or "–",
+                "layer": row.name, "kind": row.kind, "output": " × ".join(map(str, row.output_shape)),
+                "values": f"{row.activations:,}", "sees (pixels)": " × ".join(map(str, row.receptive_field or "–")),
                 "weights": f"{row.weights:,}", "biases": f"{row.biases:,}",
                 "parameters": f"{row.parameters:,}", "MACs": f"{row.macs:,}",
             }
             for row in self.rows
         ]  # fmt: skip
-        frame = self.to_frame()
-        sums = {key: f"{frame[key.lower()].sum():,}" for key in ("weights", "biases", "parameters", "MACs")}
+        sums = {key: f"{self.to_frame()[key.lower()].sum():,}" for key in ("weights", "biases", "parameters", "MACs")}
         lines.append({"layer": "total"} | sums)
         return pd.DataFrame(lines).fillna("")
 
@@ -120,44 +119,34 @@ def derive(model: nn.Module, input_shape: tuple[int, int, int]) -> Derivation:
     names = {module: name or type(module).__name__ for name, module in model.named_modules()}
     for module, name in names.items():
         _check(module, name)
-    rows = _trace(model, _check_shape(input_shape), names)
-    derivation = Derivation(tuple(input_shape), tuple(rows))
-    called = {row.name for row in rows}
+    if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+        raise ParameterError(f"input_shape is {input_shape}: give (channels, height, width), without the batch.")
+    derivation = Derivation(tuple(input_shape), tuple(_trace(model, input_shape, names)))
+    called = {row.name for row in derivation.rows}
     idle = [name for m, name in names.items() if name not in called and any(True for _ in m.parameters(recurse=False))]
     if idle:
         raise ParameterError(f"layer {idle[0]} was never called by the model's forward: use it or remove it.")
-    held = sum(p.numel() for p in model.parameters())
-    assert derivation.total == held, f"derived {derivation.total:,} parameters, the model holds {held:,}"
+    assert derivation.total == sum(p.numel() for p in model.parameters()), f"{derivation.total:,} is not the model's"
     return derivation
 
 
 def _check(module: nn.Module, name: str) -> None:
     own = dict(module.named_parameters(recurse=False))
     if own and any(True for _ in module.children()):
-        raise ParameterError(
-            f"{name} ({type(module).__name__}) is a container and owns the parameter {next(iter(own))} itself: "
-            "move it into a layer of its own."
-        )
+        where = f"{name} ({type(module).__name__}) is a container and owns the parameter {next(iter(own))} itself"
+        raise ParameterError(f"{where}: move it into a layer of its own.")
     unknown = set(own) - {"weight", "bias"} if isinstance(module, COUNTED) else own
     if unknown or any(nn.parameter.is_lazy(p) for p in own.values()):
-        known = ", ".join(kind.__name__ for kind in COUNTED)
         raise ParameterError(
             f"layer {name} ({type(module).__name__}) has parameters that derive has no formula for: "
-            f"use one of {known}, or add its formula to mnist_helpers/parameters.py."
+            "use Conv2d, Linear or BatchNorm, or add its formula to mnist_helpers/parameters.py."
         )
-
-
-def _check_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-        raise ParameterError(f"input_shape is {shape}: give (channels, height, width), without the batch.")
-    return shape
 
 
 @torch.no_grad()
 def _trace(model: nn.Module, input_shape: tuple[int, int, int], names: dict[nn.Module, str]) -> list[Row]:
     """The rows of one zero image through the model, which is left as it was."""
-    first = next(model.parameters(), torch.empty(0))
-    image = torch.zeros(1, *input_shape, device=first.device, dtype=first.dtype)
+    image = next(model.parameters(), torch.empty(0)).new_zeros((1, *input_shape))
     fields = {id(image): (image, (1, 1, 1, 1))}  # a tensor's receptive field and step, height and width of each
     rows, counted, running = [], set(), []
 
@@ -182,13 +171,13 @@ def _trace(model: nn.Module, input_shape: tuple[int, int, int], names: dict[nn.M
         where = f"layer {names[running[0][0]]} got {running[0][1]}" if running else "its forward failed"
         raise ParameterError(
             f"{type(model).__name__} does not take an input of shape {tuple(input_shape)}, {where} ({error}): "
-            "give the (channels, height, width) that the model is made for."
+            "give the shape that the model is made for."
         ) from error
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
+        for module in names:
+            module.training = modes[module]
         for buffer, value in buffers.items():
             buffer.copy_(value)
     return rows
@@ -219,9 +208,10 @@ def _formula(module: nn.Module) -> tuple[str, str]:
         words, out = "in features × out features", "features"
         numbers = f"{module.in_features} × {module.out_features}"
     elif isinstance(module, nn.Conv2d):
-        split = (" / groups", f" / {module.groups}") if module.groups > 1 else ("", "")
-        words, out = f"in channels{split[0]} × out channels × kernel height × kernel width", "channels"
-        numbers = f"{module.in_channels}{split[1]} × {_times((module.out_channels, *module.kernel_size))}"
+        words, out = "in channels × out channels × kernel height × kernel width", "channels"
+        numbers = " × ".join(map(str, (module.in_channels, module.out_channels, *module.kernel_size)))
+        if module.groups > 1:
+            words, numbers = f"{words} / groups", f"{numbers} / {module.groups}"
     else:
         return "", ""
     biases = 0 if module.bias is None else len(module.bias)
@@ -232,14 +222,14 @@ def _field(module: nn.Module, x: Tensor, output: Tensor, before: tuple | None) -
     """Receptive field and step after a layer, (height, width, step down, step right), from those before it."""
     if type(module).__module__ in POINTWISE or isinstance(module, (*BATCH_NORMS, nn.Identity)):
         return before
-    if before is None or not isinstance(module, (nn.Conv2d, *POOLS, nn.AdaptiveAvgPool2d)):
+    if before is None or not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)):
         return None
     if isinstance(module, nn.AdaptiveAvgPool2d):  # windows that differ in size by one are taken at the larger
         kernel = stride = tuple(-(-n // m) for n, m in zip(x.shape[-2:], output.shape[-2:], strict=True))
     else:
         kernel, stride = _pair(module.kernel_size), _pair(module.stride)
-    dilation = _pair(getattr(module, "dilation", 1))
-    size = tuple(r + (k - 1) * d * s for r, k, d, s in zip(before[:2], kernel, dilation, before[2:], strict=True))
+    gaps = _pair(getattr(module, "dilation", 1))
+    size = tuple(r + (k - 1) * d * s for r, k, d, s in zip(before[:2], kernel, gaps, before[2:], strict=True))
     return size + tuple(s * n for s, n in zip(before[2:], stride, strict=True))
 
 
@@ -247,12 +237,8 @@ def _pair(value) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
-def _times(sizes: tuple[int, ...] | None) -> str:
-    return " × ".join(map(str, sizes or ()))
-
-
 def _latex_words(words: str) -> str:
-    return rf"\text{{{re.sub(r' ([×+/]) ', r'} \1 \\text{', words)}}}".replace("×", r"\times")
+    return r"\text{" + re.sub(r" ([×+/→]) ", r"} \1 \\text{", words).replace("×", r"\times").replace("→", r"\to") + "}"
 
 
 def _latex_numbers(numbers: str) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from mnist_helpers import data, models, parallel
 from mnist_helpers.progress import Progress
@@ -149,15 +150,18 @@ def _fit(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, on_
     then in each epoch the training loader's two seeds and those of three evaluation passes.
     """
     model = models.build(recipe).to(device, memory_format=torch.channels_last)
-    optimizer = make_optimizer(recipe, model)
     train, valid = data.split(mnist.train, recipe.validation)
+    optimizer = make_optimizer(recipe, model)
+    steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
+    cosine = CosineAnnealingLR(optimizer, steps) if recipe.schedule == "cosine" else None
     splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
     inputs = {name: data.prepare(digits.images, recipe) for name, digits in splits.items()}
     history, kept, best = [], {}, (-1.0, 0.0)
     for epoch in range(recipe.epochs):
         order = data.epoch_order(len(train), recipe.shuffle).to(device)
         row = dict.fromkeys(HISTORY_KEYS) | {"epoch": epoch}
-        losses = _train_epoch(model, optimizer, inputs["train"], train.labels, order.split(recipe.batch_size))
+        batches = order.split(recipe.batch_size)
+        losses = _train_epoch(model, optimizer, cosine, inputs["train"], train.labels, batches)
         row["train_loss"] = _mean_loss(losses, len(train), recipe, seed, epoch)
         for _ in range(4):  # the plain loop's passes over the test, the shuffled training and the test loader
             data.draw_seed()
@@ -190,8 +194,8 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), recipe.learning_rate, recipe.momentum, fused=fused)
 
 
-def _train_epoch(model, optimizer, inputs: Tensor, labels: Tensor, batches: Iterable[Tensor]) -> Tensor:
-    """One pass over the batches (tensors of indices); the loss of each image's batch, summed batch by batch."""
+def _train_epoch(model, optimizer, schedule, inputs: Tensor, labels: Tensor, batches: Iterable[Tensor]) -> Tensor:
+    """One pass over the batches (tensors of indices): the summed loss of each batch, float64 [batches]."""
     model.train()
     losses = []
     for batch in batches:
@@ -199,6 +203,8 @@ def _train_epoch(model, optimizer, inputs: Tensor, labels: Tensor, batches: Iter
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if schedule:
+            schedule.step()
         losses.append(loss.detach() * len(batch))
     return torch.stack(losses).cpu().double()
 

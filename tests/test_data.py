@@ -169,7 +169,7 @@ def test_loading_writes_nothing(copied, cache):
     raw.chmod(0o755)
 
 
-def test_two_processes_load_at_once(copied):
+def test_two_processes_load_at_once(copied, mnist):
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"
         "from mnist_helpers import data\n"
@@ -177,9 +177,9 @@ def test_two_processes_load_at_once(copied):
     )
     command = [sys.executable, "-c", code, str(copied)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    results = [process.communicate(timeout=120) for process in both]
+    results = [process.communicate(timeout=120) for process in both]  # (stdout, stderr) of each
     assert [process.returncode for process in both] == [0, 0], results
-    assert results[0][0] == results[1][0] == "264920005\n"
+    assert results[0][0] == results[1][0] == f"{int(mnist.test.images.sum())}\n"
 
 
 # --- finding the project ---
@@ -235,16 +235,14 @@ def test_a_closed_port_says_what_to_do(copied, cache, monkeypatch):
 def test_missing_files_are_downloaded_once(tmp_path, cache, mirror, mnist):
     folder, asked = mirror
     shutil.copytree(RAW, folder, dirs_exist_ok=True)
-    for root in ("one", "two"):  # neither exists
-        loaded = data.load(tmp_path / root, device="cpu")
-        assert torch.equal(loaded.train.images, mnist.train.images)
-        assert torch.equal(loaded.test.labels, mnist.test.labels)
-        assert not (tmp_path / root).exists()
-    got = [name for name in set(asked) for _ in [0] if (cache / name).is_file()]
-    assert sorted(got) == sorted(data.MD5)
-    first = len(asked)
-    data.load(tmp_path / "three")
-    assert len(asked) == first  # from the cache
+    loaded = data.load(tmp_path / "one", device="cpu")
+    assert torch.equal(loaded.train.images, mnist.train.images) and torch.equal(loaded.test.labels, mnist.test.labels)
+    assert not (tmp_path / "one").exists()
+    assert set(asked) == set(data.MD5)
+    assert sorted(path.name for path in cache.iterdir()) == sorted(data.MD5)
+    asked.clear()
+    data.load(tmp_path / "two")
+    assert asked == []  # served from the cache
 
 
 def test_only_the_missing_file_is_downloaded(copied, cache, mirror, mnist):
@@ -267,8 +265,43 @@ def test_a_damaged_download_is_refused_and_not_believed_later(copied, cache, mir
         served.write_bytes(served.read_bytes()[:1_000])
     with pytest.raises(data.DataError, match=f"{TEST_LABELS} is neither"):
         data.load(copied)
+    assert not list(cache.iterdir())  # no half file for another process to read
     shutil.copy(RAW / TEST_LABELS, served)  # the mirror is mended
     assert torch.equal(data.load(copied, device="cpu").test.labels, mnist.test.labels)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\nabc"],
+    ids=["words", "cut"],
+)
+def test_a_mirror_that_speaks_no_http_says_what_to_do(copied, cache, monkeypatch, reply):
+    def answer(server: socket.socket) -> None:
+        while True:
+            try:
+                client = server.accept()[0]
+            except OSError:  # the test is over
+                return
+            client.recv(4_096)
+            client.sendall(reply)
+            client.close()
+
+    (copied / "MNIST" / "raw" / TEST_LABELS).unlink()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        monkeypatch.setattr(data, "MIRRORS", [f"http://127.0.0.1:{server.getsockname()[1]}/"])
+        with pytest.raises(data.DataError, match=f"(?s){TEST_LABELS} is neither .*Check the network"):
+            data.load(copied)
+
+
+def test_a_damaged_file_in_the_cache_is_replaced(copied, cache, mirror, mnist):
+    folder, asked = mirror
+    (copied / "MNIST" / "raw" / TEST_LABELS).rename(folder / TEST_LABELS)
+    cache.mkdir(parents=True)
+    (cache / TEST_LABELS).write_bytes(b"half")
+    assert torch.equal(data.load(copied, device="cpu").test.labels, mnist.test.labels)
+    assert set(asked) == {TEST_LABELS}
 
 
 def test_the_second_mirror_is_tried(copied, cache, mirror, mnist, monkeypatch):

@@ -1,5 +1,9 @@
 """The derivation: known totals, every kind of layer, and what it refuses."""
 
+from importlib.resources import files
+from itertools import combinations
+
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -7,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mnist_helpers import models, parameters, recipes
 from mnist_helpers.parameters import ParameterError, derive
+from mnist_helpers.plots import architecture
 
 torch.set_num_threads(1)
 
@@ -49,12 +54,13 @@ def test_a_subclass_counts_as_its_layer_and_sees_the_whole_image():
 
 
 def test_the_receptive_field_is_where_the_gradient_reaches():
-    net = nn.Sequential(nn.Conv2d(1, 1, 3, dilation=2), nn.MaxPool2d(2), nn.Conv2d(1, 1, (3, 1), stride=2), nn.Tanh())
+    net = nn.Sequential(
+        nn.Conv2d(1, 1, 3, dilation=2), nn.AvgPool2d(2), nn.Conv2d(1, 1, (3, 1), stride=2), nn.Identity()
+    )
     for p in net.parameters():
         nn.init.ones_(p)
-    net[1] = nn.AvgPool2d(2)  # max pooling passes the gradient to one pixel only
     image = torch.zeros(1, 1, 40, 40, requires_grad=True)
-    output = net[:3](image)
+    output = net(image)
     output[0, 0, 3, 5].backward()
     touched = image.grad[0, 0].nonzero()
     # the dilated kernel leaves no gaps after pooling, so the extent is the field
@@ -210,7 +216,7 @@ def test_renderings():
     derivation = derive(models.LeNet5(), (1, 32, 32))
     latex = derivation.to_latex()
     assert latex.startswith("$$\n\\begin{aligned}\n") and latex.endswith("\n\\end{aligned}\n$$")
-    assert r"\text{C1: } & 1 \times 6 \times 5 \times 5 + 6 = \mathbf{156} \\" in latex
+    assert r"\text{C1}\text{: } & 1 \times 6 \times 5 \times 5 + 6 = \mathbf{156} \\" in latex
     assert r"156 + 2{,}416 + 48{,}120 + 10{,}164 + 850 = \mathbf{61{,}706}" in latex
     assert r"\text{in channels} \times \text{out channels} \times" in derivation.layers[0].to_latex()
     markdown = derivation.to_markdown().splitlines()
@@ -222,3 +228,23 @@ def test_renderings():
     assert frame.parameters.sum() == derivation.total and frame.macs.sum() == derivation.macs
     assert derivation.to_table().iloc[-1].to_dict()["parameters"] == "61,706"
     assert [row.label for row in derive(models.MLP(), (1, 28, 28)).layers] == ["784 → 256", "256 → 128", "128 → 10"]
+
+
+def test_drawings_read_the_derivation_and_no_text_overlaps():
+    lenet5, mlp = derive(models.LeNet5(), (1, 32, 32)), derive(models.MLP((75, 33)), (1, 28, 28))
+    with plt.style.context(str(files("mnist_helpers") / "style.mplstyle")):
+        figures = {
+            architecture.draw_kernel(32, 5): ["28 × 28", "26 parameters"],
+            architecture.draw_lenet5(lenet5): ["16 × 10 × 10", "48,120"],
+            architecture.draw_mlp(mlp): ["784 × 75 + 75\n= 58,875", "33"],
+            architecture.draw_budget({"LeNet-5": lenet5, "MLP": mlp}): ["240,000", "61,723 parameters", "784 → 75"],
+        }
+        for figure, expected in figures.items():
+            figure.canvas.draw()
+            texts = [text for text in figure.findobj(plt.Text) if text.get_visible() and text.get_text().strip()]
+            words = "\n".join(text.get_text() for text in texts)
+            assert all(word in words for word in expected)
+            for one, other in combinations(texts, 2):
+                boxes = one.get_window_extent(), other.get_window_extent()
+                assert not boxes[0].overlaps(boxes[1]), (one.get_text(), other.get_text())
+            plt.close(figure)

@@ -71,6 +71,7 @@ def overfitting(histories: Histories, name: str) -> Figure:
     for ax, quantity in ((left, "cross-entropy (nats)"), (right, "accuracy (%)")):
         ax.axvline(lowest, color="0.4", lw=0.8)
         ax.set(xlabel="epoch", ylabel=quantity)
+        ax.set_xticks(range(0, len(histories[0]), 2))
         for line, label in zip(ax.lines, ("training", "test"), strict=False):
             line.set_label(label)
         ax.legend(loc="center right")
@@ -92,7 +93,12 @@ def layer_signals(signals: dict[str, pd.DataFrame]) -> Figure:
         for index, (name, frame) in enumerate(signals.items()):
             x = np.arange(len(frame)) + 0.38 * (index - 0.5)
             bars = ax.bar(x, frame[quantity], 0.36, color=colours[index], label=name)
-            ax.bar_label(bars, [f"{value:.2g}" for value in frame[quantity]], fontsize=7, padding=1)
+            ax.bar_label(
+                bars,
+                [f"{value:,.0f}" if value >= 10 else f"{value:.2g}" for value in frame[quantity]],
+                fontsize=7,
+                padding=1,
+            )
         ax.set(yscale="log", ylabel=quantity, xlabel="layer (inputs-outputs)")
         ax.set_xticks(range(len(frame)), frame["layer"])
         ax.margins(y=0.12)

@@ -109,8 +109,8 @@ class Chapter:
 def _add_korean_font() -> None:
     """Let figures fall back on NanumGothic for Korean text; the package that holds it cannot be imported on 3.12+."""
     package = find_spec("koreanize_matplotlib")
-    for path in sorted(Path(package.origin).parent.glob("fonts/NanumGothic*.ttf")) if package else ():
-        font_manager.fontManager.addfont(path)
+    for weight in ("NanumGothic", "NanumGothicBold") if package else ():  # with all four, bold picks ExtraBold
+        font_manager.fontManager.addfont(Path(package.origin).parent / "fonts" / f"{weight}.ttf")
         plt.rcParams["font.family"] = ["DejaVu Sans", "NanumGothic"]
 
 

@@ -15,9 +15,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
+from mnist_helpers import recipes, training
 from mnist_helpers.data import project_path
 from mnist_helpers.report.chapter import OUT, SEEDS, write_atomically
-from mnist_helpers.report.settings import read_settings
+from mnist_helpers.report.settings import FIRST_SEED, read_settings
 from mnist_helpers.report.summary import update_readme
 
 
@@ -39,8 +40,11 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     os.environ |= {OUT: str(out), SEEDS: str(n)}  # the kernels inherit them
     cells = sum(len(nbformat.read(path, 4).cells) for path in chapters)
     print(f"{len(chapters)} chapters with {n} seed(s); with nothing trained yet about 20 minutes for everything on two")
-    print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on from there.")
+    print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
     start = time.perf_counter()
+    if numbers is None:
+        training.train_grid(recipes.LIVE, range(FIRST_SEED, FIRST_SEED + n))
+        print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
     with tqdm(total=cells, unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
         for path in chapters:
             began = time.perf_counter()
@@ -72,6 +76,7 @@ def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
         timeout=None,
         kernel_name="python3",
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # newer kernels warn about local sockets
         resources={"metadata": {"path": str(source.parent)}},
         on_cell_complete=lambda cell, cell_index: on_cell(),
     )
