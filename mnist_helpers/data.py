@@ -142,6 +142,8 @@ def split(digits: Digits, valid: int, seed: int = 0) -> tuple[Digits, Digits]:
     """(training, validation): `valid` digits drawn without replacement by a fixed seed, the same for every recipe."""
     if not 0 <= valid < len(digits):
         raise DataError(f"cannot hold out {valid} of {len(digits)} digits for validation")
+    if valid == 0:
+        return digits, digits[:0]
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed)).to(digits.labels.device)
     return digits[order[valid:].sort().values], digits[order[:valid].sort().values]
 

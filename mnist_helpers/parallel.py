@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 import torch
 
@@ -21,14 +24,15 @@ def run_jobs(work: Callable, jobs: list[tuple], progress: Progress) -> Iterator[
     """
     context = get_context("spawn")  # fork is unsafe once torch has started threads, and absent on Windows
     counter = context.Value("l", 0)
-    pool = ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1), context, _start_worker, (counter,))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pool = ProcessPoolExecutor(min(len(jobs), cores), context, _start_worker, (counter,))
     try:
         waiting = {pool.submit(_call, work, job): index for index, job in enumerate(jobs)}
         while waiting:
             finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
             progress.update(counter.value)
             for future in finished:
-                yield waiting.pop(future), future.exception() or future.result()
+                yield waiting.pop(future), future.exception() or pickle.loads(future.result())
     except BaseException:  # KeyboardInterrupt, or the caller gave up
         for process in list((pool._processes or {}).values()):
             process.terminate()
@@ -40,12 +44,21 @@ def run_jobs(work: Callable, jobs: list[tuple], progress: Progress) -> Iterator[
 def _start_worker(counter) -> None:
     global _counter
     _counter = counter
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
 
 
-def _call(work: Callable, job: tuple):
+def _end_with_parent() -> None:
+    parent_process().join()  # killed hard, it could not stop us
+    os._exit(1)
+
+
+def _call(work: Callable, job: tuple) -> bytes:
+    """The pickled result: as bytes, since torch would pass each tensor through a file in shared memory."""
+
     def on_step(_) -> None:
         with _counter.get_lock():
             _counter.value += 1
 
-    return work(*job, on_step)
+    return pickle.dumps(work(*job, on_step))

@@ -220,7 +220,9 @@ def _formula(module: nn.Module) -> tuple[str, str]:
 
 def _field(module: nn.Module, x: Tensor, output: Tensor, before: tuple | None) -> tuple | None:
     """Receptive field and step after a layer, (height, width, step down, step right), from those before it."""
-    if type(module).__module__ in POINTWISE or isinstance(module, (*BATCH_NORMS, nn.Identity)):
+    if any(base.__module__ in POINTWISE for base in type(module).__mro__) or isinstance(
+        module, (*BATCH_NORMS, nn.Identity)
+    ):
         return before
     if before is None or not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)):
         return None

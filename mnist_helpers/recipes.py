@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from dataclasses import asdict, dataclass, field
 
+from torch import nn
+
 from mnist_helpers import models
 
 CHOICES = {
@@ -46,8 +48,14 @@ class Recipe:
     validation: int = 5_000
 
     def __post_init__(self):
-        if not isinstance(getattr(models, self.model, None), type):
+        network = getattr(models, self.model, None)
+        if not (isinstance(network, type) and issubclass(network, nn.Module)):
             raise ValueError(f"recipe {self.name}: there is no model {self.model!r} in mnist_helpers.models")
+        for key in ("batch_size", "epochs", "validation"):
+            if type(getattr(self, key)) is not int:
+                raise ValueError(f"recipe {self.name}: {key} must be a whole number, not {getattr(self, key)!r}")
+        if not isinstance(self.widths, tuple):
+            raise ValueError(f"recipe {self.name}: widths must be a tuple such as (256, 128), not {self.widths!r}")
         for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise ValueError(

@@ -104,6 +104,8 @@ def train_grid(
     After a failure the others are still finished and kept; then the first failure is raised.
     """
     recipes, seeds, device = list(recipes), list(seeds), data.best_device(device)
+    if len({recipe.name for recipe in recipes}) < len(recipes):
+        raise ValueError(f"two recipes have one name: {', '.join(recipe.name for recipe in recipes)}")
     root, runs = data.project_path(root), data.project_path(runs)
     grid = [(recipe, seed) for recipe in recipes for seed in seeds]
     found = {job: _load(_folder(*job, runs, device, 1), job[0]) if reuse else None for job in grid}
@@ -135,7 +137,8 @@ def _run_in_turn(work: Callable, jobs: list[tuple], progress: Progress):
 def _train(recipe: Recipe, seed: int, root, runs, device, on_epoch: Callable[[dict], None]) -> Run:
     """Train and keep the run on disk; on_epoch gets each row of the history as it is finished."""
     device, start = data.best_device(device), time.perf_counter()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    exact = torch.backends.cudnn.flags(deterministic=True, allow_tf32=False)  # a GPU repeats its digits too
+    with exact, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         history, kept = _fit(recipe, seed, data.load(root, device), device, on_epoch)
     environment = describe_environment(device) | {"seconds": round(time.perf_counter() - start, 2)}
@@ -267,7 +270,7 @@ def _save(run: Run, folder: Path) -> None:
         torch.save(run.state, part / "weights.pt")
         np.savez(part / "predictions.npz", logits=run.predictions.numpy())
         shutil.rmtree(folder, ignore_errors=True)
-        os.replace(part, folder)
+        os.rename(part, folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise

@@ -34,7 +34,7 @@ def test_conda_has_the_same_dependencies_and_bounds():
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     *from_pip, package = conda.pop()["pip"]
     assert {*conda, *from_pip} - {"pip"} == wanted
-    assert package == "--no-deps --editable ."
+    assert package == "--editable ."
 
 
 def test_citation_is_of_this_version():

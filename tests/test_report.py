@@ -12,7 +12,7 @@ from mnist_helpers.__main__ import main
 from mnist_helpers.report import Chapter, Settings, SettingsError, read_settings
 from mnist_helpers.report import chapter as chapter_module
 from mnist_helpers.report.chapters import ReportError, run_chapter, run_report
-from mnist_helpers.report.summary import BEGIN, END, update_readme
+from mnist_helpers.report.summary import BEGIN, END, readme_with
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_only_a_full_report_publishes(project, monkeypatch):
     run_report(numbers=[1])
     assert not list((project / "figures").iterdir())
     (project / "figures" / "01_old.png").write_bytes(b"no chapter draws this any more")
-    monkeypatch.setattr("mnist_helpers.report.chapters.update_readme", lambda results, path: None)
+    (project / "README.md").write_text(f"{BEGIN}\n{END}", encoding="utf-8")
     run_report()
     assert [path.name for path in (project / "figures").iterdir()] == ["results.json"]
     assert nbformat.read(project / "notebooks/01_x.ipynb", 4).cells[0].execution_count == 1
@@ -141,13 +141,12 @@ def test_the_readme_needs_its_markers(project):
     readme = project / "README.md"
     readme.write_text("no markers", encoding="utf-8")
     with pytest.raises(ValueError, match="has lost its markers"):
-        update_readme({}, readme)
+        readme_with({}, readme)
     entry = {"value": 1.0, "interval": [0.5, 1.5], "n": 3, "unit": "", "chapter": "05"}
     kinds = ("test_accuracy", "test_misses", "parameters", "macs")
     results = {f"{key}_{kind}": entry for key in ("lenet5", "mlp", "mlp_small") for kind in kinds}
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter", encoding="utf-8")
-    update_readme(results, readme)
-    text = readme.read_text(encoding="utf-8")
+    text = readme_with(results, readme)
     assert text.startswith("before\n") and text.endswith("\nafter") and "old" not in text and "**1.00**" in text
 
 

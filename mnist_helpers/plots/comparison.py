@@ -8,9 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from mnist_helpers.plots import COLOURS
-
-MARKERS = {"LeNet-5": "o", "MLP": "s", "small MLP": "^"}
+from mnist_helpers.plots import HATCHES, colour, marker
 
 
 def accuracies(summaries: dict, known: float) -> Figure:
@@ -18,8 +16,8 @@ def accuracies(summaries: dict, known: float) -> Figure:
     figure, ax = plt.subplots(figsize=(6.3, 1.9))
     for y, (name, summary) in enumerate(reversed(summaries.items())):
         low, high = summary.interval
-        ax.errorbar(summary.mean, y, xerr=[[summary.mean - low], [high - summary.mean]], fmt=MARKERS[name],
-                    color=COLOURS[name], capsize=3, ms=5)  # fmt: skip
+        ax.errorbar(summary.mean, y, xerr=[[summary.mean - low], [high - summary.mean]], fmt=marker(name),
+                    color=colour(name), capsize=3, ms=5)  # fmt: skip
         ax.annotate(
             f"{summary.mean:.2f}", (summary.mean, y), (0, 6), textcoords="offset points", ha="center", fontsize=8
         )
@@ -41,7 +39,7 @@ def confusion_matrices(matrices: dict[str, np.ndarray]) -> Figure:
         sns.heatmap(matrix, mask=blank, annot=True, fmt="d", cmap="Greys", vmin=0, vmax=1.4 * top, cbar=False,
                     square=True, linewidths=0.4, linecolor="0.85", annot_kws={"size": 7}, ax=ax)  # fmt: skip
         errors = matrix.sum() - np.trace(matrix)
-        ax.set_title(f"{name}: {errors} errors", color=COLOURS[name])
+        ax.set_title(f"{name}: {errors} errors", color=colour(name))
         ax.set(xlabel="answer", ylabel="true class" if ax is np.atleast_1d(axes)[0] else "")
         ax.tick_params(length=0, rotation=0)
         sns.despine(ax=ax, left=True, bottom=True)
@@ -58,9 +56,9 @@ def class_errors(rates: pd.DataFrame) -> Figure:
             x,
             rates[name],
             0.25,
-            color=COLOURS[name],
+            color=colour(name),
             label=name,
-            hatch=("", "//", "..")[index],
+            hatch=HATCHES[index % len(HATCHES)],
             edgecolor="white",
             lw=0.3,
         )
@@ -81,8 +79,8 @@ def costs(frame: pd.DataFrame) -> Figure:
     for ax, (column, label) in zip(axes, axes_of.items(), strict=True):
         for row in frame.itertuples():
             reach = [[row.accuracy - row.low], [row.high - row.accuracy]]
-            ax.errorbar(getattr(row, column), row.accuracy, yerr=reach, fmt=MARKERS[row.network], capsize=3, ms=5,
-                        color=COLOURS[row.network], label=row.network)  # fmt: skip
+            ax.errorbar(getattr(row, column), row.accuracy, yerr=reach, fmt=marker(row.network), capsize=3, ms=5,
+                        color=colour(row.network), label=row.network)  # fmt: skip
         ax.set(xlabel=label, xlim=(0, 1.15 * frame[column].max()))
         ax.locator_params(axis="x", nbins=4)
         ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")

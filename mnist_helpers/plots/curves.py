@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnist_helpers.plots import COLOURS
+from mnist_helpers.plots import COLOURS, LINES, colour
 
-STYLES = ("-", (0, (5, 1.5)), (0, (1.5, 1)))  # the second sign of a network, for grey prints
 Histories = list[list[dict]]
 
 
@@ -23,7 +24,7 @@ def training_curves(groups: dict[str, Histories], original: list[dict] | None = 
     for row, quantity in enumerate(("loss", "accuracy")):
         for column, (split, title) in enumerate((("train", "training images"), ("test", "test images"))):
             ax = axes[row, column]
-            for style, (name, histories) in zip(STYLES, groups.items(), strict=False):
+            for style, (name, histories) in zip(cycle(LINES), groups.items(), strict=False):
                 draw_band(ax, histories, f"{split}_{quantity}", name, style)
             if original:
                 x, y = zip(*((r["epoch"], r[f"{split}_{quantity}"]) for r in original), strict=True)
@@ -51,9 +52,9 @@ def draw_band(ax: Axes, histories: Histories, key: str, name: str, style="-") ->
     """The mean over the seeds as a line, all seeds as a band; one seed as a line alone."""
     values = _in_percent([[row[key] for row in history] for history in histories], key)
     epochs = [row["epoch"] for row in histories[0]]
-    ax.plot(epochs, values.mean(0), color=COLOURS[name], ls=style, label=name)
+    ax.plot(epochs, values.mean(0), color=colour(name), ls=style, label=name)
     if len(values) > 1:
-        ax.fill_between(epochs, values.min(0), values.max(0), color=COLOURS[name], alpha=0.2, lw=0)
+        ax.fill_between(epochs, values.min(0), values.max(0), color=colour(name), alpha=0.2, lw=0)
 
 
 def _in_percent(values, key: str) -> np.ndarray:
@@ -63,9 +64,9 @@ def _in_percent(values, key: str) -> np.ndarray:
 def overfitting(histories: Histories, name: str) -> Figure:
     """Training against test loss, and test accuracy, with the epoch of the smallest mean test loss marked."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.3, 2.6))
-    draw_band(left, histories, "train_loss", name, STYLES[1])
+    draw_band(left, histories, "train_loss", name, LINES[1])
     draw_band(left, histories, "test_loss", name)
-    draw_band(right, histories, "train_accuracy", name, STYLES[1])
+    draw_band(right, histories, "train_accuracy", name, LINES[1])
     draw_band(right, histories, "test_accuracy", name)
     lowest = lowest_test_loss(histories)
     for ax, quantity in ((left, "cross-entropy (nats)"), (right, "accuracy (%)")):

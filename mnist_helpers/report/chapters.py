@@ -1,13 +1,15 @@
-"""Run the chapters in fresh kernels, then publish what they made: all of it, or nothing."""
+"""Run the chapters in fresh kernels, then publish what they made, once all of them have run."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -19,7 +21,7 @@ from mnist_helpers import recipes, training
 from mnist_helpers.data import project_path
 from mnist_helpers.report.chapter import OUT, SEEDS, write_atomically
 from mnist_helpers.report.settings import FIRST_SEED, read_settings
-from mnist_helpers.report.summary import update_readme
+from mnist_helpers.report.summary import readme_with
 
 
 class ReportError(Exception):
@@ -35,6 +37,8 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     n = seeds or read_settings().seeds
     full = seeds is None and numbers is None
     chapters = _chosen(numbers)
+    if full:
+        readme_with({}, project_path("README.md"))  # lost markers are better known now than in 20 minutes
     out = project_path("build/report" if full else "build/partial")
     shutil.rmtree(out, ignore_errors=True)
     os.environ |= {OUT: str(out), SEEDS: str(n)}  # the kernels inherit them
@@ -81,7 +85,7 @@ def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
         on_cell_complete=lambda cell, cell_index: on_cell(),
     )
     try:
-        client.execute()
+        _execute(client)
     except CellExecutionError as error:
         index = next(i for i, cell in enumerate(notebook.cells) if _failed(cell))
         line = notebook.cells[index].source.strip().splitlines()[0]
@@ -95,6 +99,18 @@ def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
     write_atomically(target, nbformat.writes(notebook).encode())
 
 
+def _execute(client: NotebookClient) -> None:
+    """client.execute(), but Ctrl-C stops the kernel and is raised here: nbclient's own handler would swallow it."""
+    with ThreadPoolExecutor(1) as thread:  # outside the main thread nbclient installs no signal handler
+        running = thread.submit(client.execute)
+        try:
+            running.result()
+        except KeyboardInterrupt:
+            if client.km is not None:
+                asyncio.run(client.km.shutdown_kernel(now=True))
+            raise
+
+
 def _failed(cell) -> bool:
     return any(output.output_type == "error" for output in cell.get("outputs", []))
 
@@ -104,8 +120,13 @@ def _plain(text: str) -> str:
 
 
 def publish(out: Path) -> None:
-    """Move what a full run made to notebooks/ and figures/, and write the README's table from its results."""
+    """Put what a full run made into notebooks/ and figures/, and its results into the README's table.
+
+    What could fail is done before the first file is written; each file is replaced whole.
+    """
     figures = project_path("figures")
+    results = json.loads((out / "figures" / "results.json").read_text(encoding="utf-8"))
+    readme = readme_with(results, project_path("README.md"))
     made = {path.name for path in (out / "figures").iterdir()}
     for folder in ("notebooks", "figures"):
         for path in sorted((out / folder).iterdir()):
@@ -113,4 +134,4 @@ def publish(out: Path) -> None:
     for path in figures.iterdir():
         if path.name not in made and re.match(r"\d\d_", path.name):
             path.unlink()  # a figure that no chapter draws any more
-    update_readme(json.loads((figures / "results.json").read_text(encoding="utf-8")), project_path("README.md"))
+    write_atomically(project_path("README.md"), readme.encode())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_helpers.report.chapter import write_atomically
-
 BEGIN, END = "<!-- results: written by `make report` -->", "<!-- end of results -->"
 NETWORKS = {"lenet5": "LeNet-5", "mlp": "MLP 784-256-128-10", "mlp_small": "MLP 784-75-33-10"}
 
@@ -17,6 +15,8 @@ def results_table(results: dict[str, dict]) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for key, name in NETWORKS.items():
+        if f"{key}_test_accuracy" not in results:
+            continue
         accuracy, misses = results[f"{key}_test_accuracy"], results[f"{key}_test_misses"]
         low, high = accuracy["interval"]
         lines.append(
@@ -26,11 +26,11 @@ def results_table(results: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
-def update_readme(results: dict[str, dict], path: Path) -> None:
-    """Replace what stands between the markers; ValueError where the README lost them."""
+def readme_with(results: dict[str, dict], path: Path) -> str:
+    """The README with what stands between its markers replaced; ValueError where it lost them."""
     text = path.read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:
         raise ValueError(f"{path.name} has lost its markers {BEGIN} and {END}; put them back around the result table")
     before, rest = text.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
-    write_atomically(path, f"{before}{BEGIN}\n{results_table(results)}\n{END}{after}".encode())
+    return f"{before}{BEGIN}\n{results_table(results)}\n{END}{after}"
