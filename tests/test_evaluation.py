@@ -105,3 +105,13 @@ def test_plots_draw_one_seed_and_many():
     assert comparison.accuracies(summary, 99.05).axes[0].get_xlabel() == "test accuracy (%)"
     steps = pd.DataFrame({"step": ["a", "b"], "mean": [90.0, 98.0], "low": [88.0, 97.9], "high": [92.0, 98.1]})
     assert [label.get_text() for label in curves.ladder(steps).axes[0].get_yticklabels()] == ["a", "b"]
+
+
+def test_a_model_of_ones_own_is_drawn_too():
+    history = published.original_history(published.ORIGINAL_LENET5_LOG)
+    names = ("LeNet-5", "MLP", "small MLP", "my model", "my other model")
+    figure = curves.training_curves({name: [history] for name in names})
+    assert [line.get_label() for line in figure.axes[0].lines] == list(names)
+    assert len(comparison.class_errors(pd.DataFrame(1.0, range(10), names)).axes[0].containers) == 5
+    summary = {name: evaluation.summarise([0.98, 0.99]) for name in names}
+    assert len(comparison.accuracies(summary, 99.05).axes[0].get_yticks()) == 5
