@@ -113,10 +113,10 @@ def compare_with_print(history: list[dict], printed: list[dict]) -> pd.DataFrame
 
 def layer_signals(model: nn.Module, inputs: Tensor, labels: Tensor) -> pd.DataFrame:
     """What flows through each linear layer for one batch: mean |output| and the norm of the weights' gradient."""
-    outputs = {}
+    outputs = {}  # clones, since the activation that follows overwrites a layer's output
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
     hooks = [
-        layer.register_forward_hook(lambda _, __, out, name=name: outputs.__setitem__(name, out.detach()))
+        layer.register_forward_hook(lambda _, __, out, name=name: outputs.__setitem__(name, out.detach().clone()))
         for name, layer in layers.items()
     ]
     try:

@@ -80,11 +80,12 @@ def test_published_sums_and_bests():
 def test_layer_signals_of_known_weights():
     model = models.MLP((4,), initialisation="uniform01")
     with torch.no_grad():
-        for layer in (model.layers[1], model.layers[3]):
-            layer.weight.fill_(1)
+        model.layers[1].weight.fill_(1)
+        model.layers[1].weight[0] = -1  # ReLU makes this output 0; the layer itself puts out -784
+        model.layers[3].weight.fill_(1)
     frame = evaluation.layer_signals(model, torch.ones(2, 1, 28, 28), torch.tensor([0, 1]))
     assert frame["layer"].tolist() == ["784-4", "4-10"]
-    assert frame["mean |output|"].tolist() == [784, 4 * 784]
+    assert frame["mean |output|"].tolist() == [784, 3 * 784]
     assert all(not module._forward_hooks for module in model.modules())
 
 

@@ -74,7 +74,7 @@ def costs(frame: pd.DataFrame) -> Figure:
 
     Columns: network, parameters, macs, seconds, accuracy, low, high.
     """
-    axes_of = {"parameters": "parameters", "macs": "multiplications (MACs) an image", "seconds": "training time (s)"}
+    axes_of = {"parameters": "parameters", "macs": "MACs an image", "seconds": "training time (s)"}
     figure, axes = plt.subplots(1, 3, figsize=(6.3, 2.5), sharey=True)
     for ax, (column, label) in zip(axes, axes_of.items(), strict=True):
         for row in frame.itertuples():
