@@ -18,8 +18,8 @@ report: install
 	@$(RUN) mnist_helpers report $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CHAPTERS),--chapters $(CHAPTERS))
 
 test: install
-	@$(RUN) ruff format --check --quiet mnist_helpers tests
-	@$(RUN) ruff check --quiet mnist_helpers tests
+	@$(RUN) ruff format --check --quiet mnist_helpers tests benchmarks
+	@$(RUN) ruff check --quiet mnist_helpers tests benchmarks
 	@$(RUN) pytest
 
 lab: install

@@ -1,16 +1,13 @@
 """Training: the plain pipeline's digits, reuse, damage, failures, and many seeds."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch.utils.data import DataLoader, Subset
-from torchvision import transforms
-from torchvision.datasets import MNIST
 
+from benchmarks import plain
 from mnist_helpers import data, models, recipes, training
 
 CPU = torch.device("cpu")
@@ -22,51 +19,14 @@ def run(tmp_path_factory):
     return training.train(QUICK, 42, runs=tmp_path_factory.mktemp("runs"), device="cpu")
 
 
-def plain_pipeline(root, recipe, seed: int, images: int) -> list[dict]:
-    """The loop everyone writes, as the original report did: torchvision, transforms, DataLoader, .item()."""
-    transform = transforms.Compose([transforms.Resize((32, 32)), transforms.ToTensor()])
-    train, test = (MNIST(root, train=part, transform=transform, download=True) for part in (True, False))
-    torch.manual_seed(seed)
-    train_loader = DataLoader(Subset(train, range(images)), recipe.batch_size, shuffle=True)
-    test_loader = DataLoader(Subset(test, range(images)), recipe.batch_size)
-    model = models.LeNet5()
-    optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate)
-
-    def evaluate(loader) -> tuple[float, float]:
-        loss, hits = 0.0, 0
-        with torch.no_grad():
-            for x, y in loader:
-                logits = model(x)
-                loss += F.cross_entropy(logits, y).item() * len(y)
-                hits += (logits.argmax(1) == y).sum().item()
-        return loss / images, hits / images
-
-    history = []
-    for _ in range(recipe.epochs):
-        total = 0.0
-        for x, y in train_loader:
-            loss = F.cross_entropy(model(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(y)
-        test_loss, _ = evaluate(test_loader)
-        _, train_accuracy = evaluate(train_loader)
-        _, test_accuracy = evaluate(test_loader)
-        row = {"train_loss": total / images, "train_accuracy": train_accuracy}
-        history.append(row | {"test_loss": test_loss, "test_accuracy": test_accuracy})
-    return history
-
-
-def test_digits_equal_the_plain_pipelines(mnist, tmp_path):
-    shutil.copytree(data.project_path("data") / "MNIST", tmp_path / "MNIST")
+def test_digits_equal_the_plain_pipelines(mnist):
     recipe, n = replace(recipes.ORIGINAL_LENET5, epochs=2), 3_000
     small = data.Mnist(mnist.train[:n], mnist.test[:n])
     with torch.random.fork_rng():
-        plain = plain_pipeline(tmp_path, recipe, 42, n)
+        expected = list(plain.train(recipe, 42, *plain.datasets(recipe, n)))
         torch.manual_seed(42)
         ours, _ = training._fit(recipe, 42, small, CPU, lambda row: None)
-    for own, theirs in zip(ours, plain, strict=True):
+    for own, theirs in zip(ours, expected, strict=True):
         for key, value in theirs.items():
             assert own[key] == pytest.approx(value, abs=5e-5), key  # half of the last printed digit
 
