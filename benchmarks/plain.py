@@ -1,21 +1,25 @@
-"""The pipeline that everyone writes: torchvision's MNIST, transforms, DataLoaders, a loop. What the engine is measured
-against, so it is complete and idiomatic, takes the same recipe and seed, and prints the same digits."""
+"""The pipeline that everyone writes: torchvision's MNIST, transforms, DataLoaders, a loop.
+
+The engine is measured against it. With ORIGINAL_LENET5 and the same seed its printed digits are the engine's. With
+ORIGINAL_MLP they are close but not equal: the engine's fused Adam rounds otherwise, and U(0, 1) weights amplify it.
+"""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from mnist_helpers import data
+from mnist_helpers import data, recipes
 from mnist_helpers.recipes import Recipe
 
 
@@ -30,7 +34,7 @@ class LeNet5(nn.Module):
         self.fc1 = nn.Linear(120, 84)
         self.fc2 = nn.Linear(84, 10)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         x = F.avg_pool2d(torch.tanh(self.conv1(x)), 2)
         x = F.avg_pool2d(torch.tanh(self.conv2(x)), 2)
         x = torch.tanh(self.conv3(x)).flatten(1)
@@ -47,7 +51,7 @@ class MLP(nn.Module):
             nn.init.uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x.flatten(1))))))
 
 
@@ -64,6 +68,7 @@ def datasets(recipe: Recipe, images: int | None = None) -> tuple[Dataset, Datase
 
 
 def evaluate(model: nn.Module, loader: DataLoader) -> tuple[float, float]:
+    """(mean loss, accuracy as a fraction) over a loader."""
     model.eval()
     loss, hits = 0.0, 0
     with torch.no_grad():
@@ -75,11 +80,15 @@ def evaluate(model: nn.Module, loader: DataLoader) -> tuple[float, float]:
 
 
 def train(recipe: Recipe, seed: int, train_set: Dataset, test_set: Dataset) -> Iterator[dict]:
-    """Train one of the two ORIGINAL recipes on the CPU: a row of the history after each epoch."""
+    """Train one of the two ORIGINAL recipes, of any length, on the CPU: a row of the history after each epoch."""
+    networks = {recipes.ORIGINAL_LENET5: LeNet5, recipes.ORIGINAL_MLP: MLP}
+    network = networks.get(replace(recipe, epochs=recipes.ORIGINAL_LENET5.epochs))
+    if network is None:
+        raise ValueError(f"the plain pipeline knows only the ORIGINAL recipes, not {recipe.name}")
     torch.manual_seed(seed)
     train_loader = DataLoader(train_set, recipe.batch_size, shuffle=recipe.shuffle)
     test_loader = DataLoader(test_set, recipe.batch_size)
-    model = LeNet5() if recipe.model == "LeNet5" else MLP()
+    model = network()
     optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate)
     for epoch in range(recipe.epochs):
         model.train()

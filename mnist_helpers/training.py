@@ -112,6 +112,7 @@ def train_grid(
     jobs = [job for job in found if found[job] is None]
     failures = []
     if jobs:
+        data.load(root, device)  # a damaged file is one DataError now, not a failure of every job
         run_jobs = parallel.run_jobs if device.type == "cpu" else _run_in_turn
         with Progress(sum(recipe.epochs for recipe, _ in jobs), "training, epochs") as progress:
             for index, outcome in run_jobs(_train, [(*job, root, runs, device) for job in jobs], progress):

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -13,6 +15,8 @@ from mnist_helpers.report import Chapter, Settings, SettingsError, read_settings
 from mnist_helpers.report import chapter as chapter_module
 from mnist_helpers.report.chapters import ReportError, run_chapter, run_report
 from mnist_helpers.report.summary import BEGIN, END, readme_with
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -148,6 +152,15 @@ def test_the_readme_needs_its_markers(project):
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter", encoding="utf-8")
     text = readme_with(results, readme)
     assert text.startswith("before\n") and text.endswith("\nafter") and "old" not in text and "**1.00**" in text
+
+
+def test_a_damaged_data_file_is_one_clear_sentence_and_exit_2(project, capsys):
+    shutil.copytree(ROOT / "data", project / "data")
+    images = project / "data/MNIST/raw/t10k-images-idx3-ubyte.gz"
+    images.write_bytes(images.read_bytes()[:-1])
+    assert main(["train", "MLP_SMALL"]) == 2
+    assert re.search(r"^error: \S*t10k-images-idx3-ubyte.gz is damaged .*git checkout", capsys.readouterr().err)
+    assert not (project / "runs").exists()
 
 
 def test_wrong_commands_exit_2(project, capsys):
