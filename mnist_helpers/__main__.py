@@ -1,11 +1,11 @@
-"""python -m mnist_helpers report | train: the command line."""
+"""python -m mnist_helpers report | train | runs: the command line."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from mnist_helpers import recipes, training
+from mnist_helpers import recipes, storage, training
 from mnist_helpers.data import DataError
 from mnist_helpers.report import SettingsError
 from mnist_helpers.report.chapters import ReportError, run_report
@@ -38,16 +38,40 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=lambda options: run_report(options.seeds, options.chapters))
     train = commands.add_parser("train", help="train a named recipe")
     train.add_argument("recipe", help=f"one of {', '.join(recipes.RECIPES)}")
-    train.add_argument("--seeds", type=_count, default=1, help=f"how many, from {FIRST_SEED} on (default 1)")
+    seeds = f"how many, from {FIRST_SEED} on, or the first and the last, such as 0-63 (default 1)"
+    train.add_argument("--seeds", type=_seeds, default=_seeds("1"), help=seeds)
     train.set_defaults(run=_train)
+    runs = commands.add_parser("runs", help="list the finished trainings")
+    runs.add_argument("--prune", action="store_true", help="remove those that no recipe of today makes")
+    runs.set_defaults(run=_runs)
     return parser
 
 
 def _train(options) -> None:
     recipe = recipes.get(options.recipe)
-    for run in training.train_many(recipe, range(FIRST_SEED, FIRST_SEED + options.seeds)):
+    for run in training.train_many(recipe, options.seeds):
         print(f"{recipe.name}, seed {run.seed}, {run.environment['seconds']:.0f} s, epoch {run.epoch} kept")
         print(run.log())
+
+
+def _runs(options) -> None:
+    if options.prune:
+        removed = storage.prune([*recipes.LIVE, *recipes.RECIPES.values()])
+        print(f"removed {len(removed)} that no recipe of today makes, or that were left behind")
+        return
+    table, unfinished = storage.table(), storage.unfinished()
+    print("no finished runs" if table.empty else table.to_string(index=False))
+    if unfinished:
+        print(f"and {unfinished} unfinished, which go on from their last epoch when they are trained again")
+
+
+def _seeds(text: str) -> range:
+    first, dash, last = text.partition("-")
+    if not dash:
+        return range(FIRST_SEED, FIRST_SEED + _count(text))
+    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+        raise argparse.ArgumentTypeError(f"expected a number of seeds or a range such as 0-63, not {text!r}")
+    return range(int(first), int(last) + 1)
 
 
 def _count(text: str) -> int:

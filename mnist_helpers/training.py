@@ -1,93 +1,34 @@
-"""train(recipe, seed) -> Run: resident tensors, a plain loop, and every finished run kept on disk for reuse."""
+"""train(recipe, seed) -> Run: resident tensors, a plain loop, a checkpoint an epoch, finished runs reused."""
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import json
 import math
-import os
-import platform
-import shutil
-import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
-from mnist_helpers import data, models, parallel
+from mnist_helpers import data, models, parallel, storage
 from mnist_helpers.progress import Progress
 from mnist_helpers.recipes import Recipe
+from mnist_helpers.storage import Run, TrainingError
 
-
-class TrainingError(Exception):
-    """A training that cannot go on; the message names the recipe, the seed and the cause."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished training.
-
-    history: one dict an epoch with epoch, train_loss, train_accuracy, valid_*, test_loss and test_accuracy
-    (accuracies as fractions; valid_* None without a validation split). epoch: the one whose weights are kept,
-    the best on validation or else the last. state: the weights. predictions: test logits [10000, 10].
-    environment: device, threads, versions, date and training time in seconds.
-    """
-
-    recipe: Recipe
-    seed: int
-    history: list[dict]
-    epoch: int
-    state: dict[str, Tensor]
-    predictions: Tensor
-    environment: dict
-
-    def model(self) -> nn.Module:
-        """The trained network on the CPU, in evaluation mode."""
-        with torch.random.fork_rng(devices=[]):  # building draws weights that are not used
-            model = models.build(self.recipe)
-        model.load_state_dict(self.state)
-        return model.eval()
-
-    def log(self) -> str:
-        """The history, a line an epoch, as the original report prints it."""
-        return "\n".join(format_epoch(row) for row in self.history)
-
-
-def format_epoch(row: dict) -> str:
-    """One epoch in the original report's format; without a validation split its "Valid" is the test set."""
-    kind = "test" if row["valid_loss"] is None else "valid"
-    return (
-        f"Epoch: {row['epoch']}\tTrain loss: {row['train_loss']:.4f}\tValid loss: {row[f'{kind}_loss']:.4f}"
-        f"\tTrain accuracy: {100 * row['train_accuracy']:.2f}\tValid accuracy: {100 * row[f'{kind}_accuracy']:.2f}"
-    )
-
-
-# --- training -------------------------------------------------------------------------------------------------
+HISTORY_KEYS = (
+    "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy",
+)  # fmt: skip
 
 
 def train(recipe: Recipe, seed: int, *, root="data", runs="runs", device=None, reuse=True) -> Run:
-    """Train a recipe with a seed, printing a line an epoch; an equal finished run is reused from `runs`.
+    """Train a recipe with a seed, printing a line an epoch; a finished equal run is reused, an unfinished one goes on.
 
-    root, runs: folders, relative ones from the project's folder. device: None picks CUDA, MPS or the CPU.
+    root, runs: folders of data and runs, relative ones from the project's. device: None picks CUDA, MPS or the CPU.
+    Raises TrainingError where a loss is not finite or `runs` cannot be written to.
     """
-    folder = _folder(recipe, seed, runs, data.best_device(device), torch.get_num_threads())
-    run = _load(folder, recipe) if reuse else None
-    if run is not None:
-        print(run.log())
-        return run
-    return _train(recipe, seed, root, runs, device, lambda row: print(format_epoch(row), flush=True))
+    return _train(recipe, seed, root, runs, device, reuse, lambda row: print(storage.format_epoch(row), flush=True))
 
 
 def train_many(recipe: Recipe, seeds: Iterable[int], **options) -> list[Run]:
@@ -108,14 +49,14 @@ def train_grid(
         raise ValueError(f"two recipes have one name: {', '.join(recipe.name for recipe in recipes)}")
     root, runs = data.project_path(root), data.project_path(runs)
     grid = [(recipe, seed) for recipe in recipes for seed in seeds]
-    found = {job: _load(_folder(*job, runs, device, 1), job[0]) if reuse else None for job in grid}
+    found = {job: storage.load(storage.folder(*job, runs, device, 1), job[0]) if reuse else None for job in grid}
     jobs = [job for job in found if found[job] is None]
     failures = []
     if jobs:
         data.load(root, device)  # a damaged file is one DataError now, not a failure of every job
         run_jobs = parallel.run_jobs if device.type == "cpu" else _run_in_turn
         with Progress(sum(recipe.epochs for recipe, _ in jobs), "training, epochs") as progress:
-            for index, outcome in run_jobs(_train, [(*job, root, runs, device) for job in jobs], progress):
+            for index, outcome in run_jobs(_train, [(*job, root, runs, device, reuse) for job in jobs], progress):
                 if isinstance(outcome, Exception):
                     failures.append((index, outcome))
                 found[jobs[index]] = outcome
@@ -135,20 +76,48 @@ def _run_in_turn(work: Callable, jobs: list[tuple], progress: Progress):
             yield index, error
 
 
-def _train(recipe: Recipe, seed: int, root, runs, device, on_epoch: Callable[[dict], None]) -> Run:
-    """Train and keep the run on disk; on_epoch gets each row of the history as it is finished."""
-    device, start = data.best_device(device), time.perf_counter()
-    exact = torch.backends.cudnn.flags(deterministic=True, allow_tf32=False)  # a GPU repeats its digits too
-    with exact, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        history, kept = _fit(recipe, seed, data.load(root, device), device, on_epoch)
-    environment = describe_environment(device) | {"seconds": round(time.perf_counter() - start, 2)}
-    run = Run(recipe, seed, history, **kept, environment=environment)
-    _save(run, _folder(recipe, seed, runs, device, torch.get_num_threads()))
+def _train(recipe: Recipe, seed: int, root, runs, device, reuse: bool, on_epoch: Callable[[dict], None]) -> Run:
+    """The finished run from disk, else trained and kept there; on_epoch gets each row of its history."""
+    device = data.best_device(device)
+    folder = storage.folder(recipe, seed, runs, device, torch.get_num_threads())
+    run = storage.load(folder, recipe) if reuse else None
+    if run is None:
+        with storage.locked(folder):
+            if reuse:  # another process may have finished it while this one waited
+                run = storage.load(folder, recipe)
+            else:
+                storage.discard_checkpoint(folder)
+            if run is None:
+                return _train_and_keep(recipe, seed, data.load(root, device), device, folder, on_epoch)
+    for row in run.history:
+        on_epoch(row)
     return run
 
 
-def _fit(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, on_epoch) -> tuple[list[dict], dict]:
+def _train_and_keep(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, folder: Path, on_epoch) -> Run:
+    """Train from the checkpoint on, if there is one; keep a checkpoint after each epoch and the run at the end."""
+    past, start = storage.load_checkpoint(folder) or {"seconds": 0.0}, time.perf_counter()
+    about = {"recipe": recipe.fields(), "seed": seed, "environment": storage.describe_environment(device)}
+
+    def seconds() -> float:
+        return past["seconds"] + time.perf_counter() - start
+
+    def keep(state: dict) -> None:
+        storage.save_checkpoint(folder, about | {"seconds": seconds()} | state)
+
+    exact = torch.backends.cudnn.flags(deterministic=True, allow_tf32=False)  # a GPU repeats its digits too
+    with exact, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        history, kept = _fit(recipe, seed, mnist, device, on_epoch, past, keep)
+    environment = storage.describe_environment(device) | {"seconds": round(seconds(), 2)}
+    run = Run(recipe, seed, history, **kept, environment=environment)
+    storage.save(run, folder)
+    return run
+
+
+def _fit(
+    recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, on_epoch, past=None, keep=lambda state: None
+) -> tuple[list[dict], dict]:
     """The history, and the epoch, weights and test logits that are kept.
 
     Random numbers are drawn in the order of the plain pipeline, so its printed digits come out: the network,
@@ -157,139 +126,115 @@ def _fit(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, on_
     model = models.build(recipe).to(device, memory_format=torch.channels_last)
     train, valid = data.split(mnist.train, recipe.validation)
     optimizer = make_optimizer(recipe, model)
-    steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
-    cosine = CosineAnnealingLR(optimizer, steps) if recipe.schedule == "cosine" else None
+    schedule = make_schedule(recipe, optimizer, math.ceil(len(train) / recipe.batch_size))
     splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
     inputs = {name: data.prepare(digits.images, recipe) for name, digits in splits.items()}
-    history, kept, best = [], {}, (-1.0, 0.0)
-    for epoch in range(recipe.epochs):
-        order = data.epoch_order(len(train), recipe.shuffle).to(device)
+    forward = _graphed(model, inputs["train"][: recipe.batch_size]) if device.type == "cuda" else model
+    parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
+    done = _restore(past, parts, device) if past and "history" in past else {"history": [], "best": (-1.0, 0.0)}
+    for row in done["history"]:
+        on_epoch(row)
+    for epoch in range(len(done["history"]), recipe.epochs):
+        batches = data.epoch_order(len(train), recipe.shuffle).to(device).split(recipe.batch_size)
+        model.train()
+        losses, rates = _train_epoch(forward, optimizer, schedule, inputs["train"], train.labels, batches)
         row = dict.fromkeys(HISTORY_KEYS) | {"epoch": epoch}
-        batches = order.split(recipe.batch_size)
-        losses = _train_epoch(model, optimizer, cosine, inputs["train"], train.labels, batches)
-        row["train_loss"] = _mean_loss(losses, len(train), recipe, seed, epoch)
+        row["train_loss"] = _mean_loss(losses, rates, len(train), f"{recipe.name} with seed {seed}", epoch)
         for _ in range(4):  # the plain loop's passes over the test, the shuffled training and the test loader
             data.draw_seed()
-        for name, digits in splits.items():
-            logits = models.predict(model, inputs[name]).cpu()
-            row[f"{name}_accuracy"] = (logits.argmax(1) == digits.labels.cpu()).double().mean().item()
-            if name != "train":  # the training loss is the running mean of the epoch
-                row[f"{name}_loss"] = F.cross_entropy(logits.double(), digits.labels.cpu()).item()
-            if name == "test":
-                predictions = logits
-        history.append(row)
-        on_epoch(row)
+        predictions = _evaluate(model, splits, inputs, row)
+        done["history"].append(row)
         score = (row["valid_accuracy"], -row["valid_loss"]) if recipe.validation else (float(epoch), 0.0)
-        if score > best:
+        if score > done["best"]:
             state = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
-            best, kept = score, {"epoch": epoch, "state": state, "predictions": predictions}
-    return history, kept
+            done |= {"best": score, "kept": {"epoch": epoch, "state": state, "predictions": predictions}}
+        keep(done | _states(parts, device))
+        on_epoch(row)
+    return done["history"], done["kept"]
 
 
-HISTORY_KEYS = (
-    "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy",
-)  # fmt: skip
+def _evaluate(model: nn.Module, splits: dict[str, data.Digits], inputs: dict[str, Tensor], row: dict) -> Tensor:
+    """Put the splits' accuracies and losses into the row; the test logits."""
+    for name, digits in splits.items():
+        logits, labels = models.predict(model, inputs[name]).cpu(), digits.labels.cpu()
+        row[f"{name}_accuracy"] = (logits.argmax(1) == labels).double().mean().item()
+        if name != "train":  # the training loss is the running mean of the epoch
+            row[f"{name}_loss"] = F.cross_entropy(logits.double(), labels).item()
+        if name == "test":
+            predictions = logits
+    return predictions
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the model's parameters; fused where the device has such kernels."""
-    fused = next(model.parameters()).device.type in ("cpu", "cuda")
-    if recipe.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=fused)
-    return torch.optim.SGD(model.parameters(), recipe.learning_rate, recipe.momentum, fused=fused)
+    """The recipe's optimizer over the model's parameters; fused on CUDA alone, since on a CPU it rounds otherwise."""
+    options = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+    options["fused"] = next(model.parameters()).device.type == "cuda"
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **options)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer](model.parameters(), **options)
 
 
-def _train_epoch(model, optimizer, schedule, inputs: Tensor, labels: Tensor, batches: Iterable[Tensor]) -> Tensor:
-    """One pass over the batches (tensors of indices): the summed loss of each batch, float64 [batches]."""
-    model.train()
-    losses = []
+def make_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps_an_epoch: int) -> LRScheduler | None:
+    """The recipe's learning-rate schedule, to be stepped after each batch; None where the rate is constant."""
+    steps = recipe.epochs * steps_an_epoch
+    if recipe.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, steps)
+    if recipe.schedule == "one-cycle":
+        return OneCycleLR(optimizer, recipe.learning_rate, steps, pct_start=recipe.warm_up, cycle_momentum=False)
+    return None
+
+
+def _graphed(model: nn.Module, batch: Tensor) -> Callable[[Tensor], Tensor]:
+    """The network in training mode, whole batches as CUDA graphs: with small ones a GPU waits for its launches."""
+    plain = model.forward
+    graph = torch.cuda.make_graphed_callables(model.train(), (batch.clone(),))
+    return lambda x: graph(x) if len(x) == len(batch) else plain(x)
+
+
+def _train_epoch(
+    forward, optimizer, schedule, inputs: Tensor, labels: Tensor, batches: Iterable[Tensor]
+) -> tuple[Tensor, list[float]]:
+    """One pass over the batches (tensors of indices): each one's summed loss, float64 [batches], and learning rate."""
+    losses, rates = [], []
     for batch in batches:
-        loss = F.cross_entropy(model(inputs[batch]), labels[batch])
+        loss = F.cross_entropy(forward(inputs[batch]), labels[batch])
         optimizer.zero_grad()
         loss.backward()
+        rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         if schedule:
             schedule.step()
         losses.append(loss.detach() * len(batch))
-    return torch.stack(losses).cpu().double()
+    return torch.stack(losses).cpu().double(), rates
 
 
-def _mean_loss(losses: Tensor, n: int, recipe: Recipe, seed: int, epoch: int) -> float:
+def _mean_loss(losses: Tensor, rates: list[float], n: int, who: str, epoch: int) -> float:
     """The epoch's mean loss an image; TrainingError where a loss is not finite."""
     if not losses.isfinite().all():
         step = int((~losses.isfinite()).nonzero()[0])
         raise TrainingError(
-            f"{recipe.name} with seed {seed}: the loss is {losses[step].item()} in epoch {epoch}, step {step}, "
-            f"at learning rate {recipe.learning_rate}. Try a smaller learning rate or another initialisation."
+            f"{who}: the loss is {losses[step].item()} in epoch {epoch}, step {step}, at learning rate "
+            f"{rates[step]:.3g}. Try a smaller learning rate or another initialisation."
         )
     return losses.sum().item() / n
 
 
-# --- runs on disk ---------------------------------------------------------------------------------------------
+# --- going on where a training stopped ------------------------------------------------------------------------
 
 
-def describe_environment(device: torch.device) -> dict:
-    """Device, threads, versions and date: what a result must name."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return {
-        "device": device.type,
-        "device_name": name,
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": version("torchvision"),
-        "numpy": np.__version__,
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-    }
+def _states(parts: dict, device: torch.device) -> dict:
+    """All that decides the coming epochs: of the network, optimizer and schedule, and of the random numbers."""
+    random = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        random["cuda"] = torch.cuda.get_rng_state(device)
+    return {name: part.state_dict() for name, part in parts.items()} | {"random": random}
 
 
-@lru_cache(maxsize=1)
-def _source_hash() -> str:
-    """Of the code that makes digits, comments and layout left out, so that an edit never shows an old result."""
-    modules = (models, data, sys.modules[__name__])
-    trees = [ast.dump(ast.parse(Path(module.__file__).read_text(encoding="utf-8"))) for module in modules]
-    return hashlib.sha256("".join(trees).encode()).hexdigest()
-
-
-def _folder(recipe: Recipe, seed: int, runs, device: torch.device, threads: int) -> Path:
-    """Where a run is kept: its name ends in a hash of all that decides its digits."""
-    environment = describe_environment(device) | {"threads": threads if device.type == "cpu" else None}
-    del environment["date"]
-    decides = [recipe.fields(), seed, _source_hash(), environment]
-    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-    return data.project_path(runs) / f"{recipe.model.lower()}-seed{seed}-{key}"
-
-
-def _save(run: Run, folder: Path) -> None:
-    """Write the run beside its place and rename it there, so that a run on disk is always whole."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
-    try:
-        record = {key: getattr(run, key) for key in ("seed", "history", "epoch", "environment")}
-        record = {"name": run.recipe.name, "recipe": run.recipe.fields()} | record
-        (part / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        torch.save(run.state, part / "weights.pt")
-        np.savez(part / "predictions.npz", logits=run.predictions.numpy())
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(part, folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-
-
-def _load(folder: Path, recipe: Recipe) -> Run | None:
-    """The finished run in a folder, None where there is none; a damaged one is set aside with a warning."""
-    if not folder.is_dir():
-        return None
-    try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        state = torch.load(folder / "weights.pt", weights_only=True)
-        with np.load(folder / "predictions.npz") as arrays:
-            predictions = torch.from_numpy(arrays["logits"])
-        rest = {key: record[key] for key in ("seed", "history", "epoch", "environment")}
-        return Run(recipe, state=state, predictions=predictions, **rest)
-    except Exception as error:  # whatever a damaged file makes json, torch or numpy say
-        aside = folder.with_name(f".damaged-{folder.name}-{time.time_ns()}")
-        folder.rename(aside)
-        warnings.warn(f"the run in {folder.name} is damaged ({error}); set aside as {aside.name}", stacklevel=3)
-        return None
+def _restore(past: dict, parts: dict, device: torch.device) -> dict:
+    """Put a checkpoint's states back; what was finished: history, best score and what is kept."""
+    for name, part in parts.items():
+        part.load_state_dict(past[name])
+    torch.set_rng_state(past["random"]["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(past["random"]["cuda"], device)
+    return {key: past[key] for key in ("history", "best", "kept")}

@@ -10,9 +10,9 @@ import nbformat
 import pandas as pd
 import pytest
 
+from mnist_helpers import storage
 from mnist_helpers.__main__ import main
 from mnist_helpers.report import Chapter, Settings, SettingsError, read_settings
-from mnist_helpers.report import chapter as chapter_module
 from mnist_helpers.report.chapters import ReportError, run_chapter, run_report
 from mnist_helpers.report.summary import BEGIN, END, readme_with
 
@@ -98,9 +98,9 @@ def test_a_chapter_run_again_forgets_its_old_results(project):
 def test_an_interrupted_write_leaves_the_old_file(project, monkeypatch):
     target = project / "file.txt"
     target.write_bytes(b"old")
-    monkeypatch.setattr(chapter_module.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(storage.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        chapter_module.write_atomically(target, b"new")
+        storage.write_atomically(target, b"new")
     assert target.read_bytes() == b"old" and not list(project.glob(".*part"))
 
 

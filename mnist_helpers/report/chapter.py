@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from mnist_helpers.data import project_path
 from mnist_helpers.report.settings import FIRST_SEED, read_settings
+from mnist_helpers.storage import write_atomically
 
 OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.json go; `report` and the tests set it
 SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's
@@ -116,14 +117,3 @@ def _add_korean_font() -> None:
 
 def format_interval(interval) -> str:
     return "–" if interval is None else f"{interval[0]:,.6g} to {interval[1]:,.6g}"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the file and rename, so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
