@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mnist_helpers import recipes, storage, training
+import torch
+
+from mnist_helpers import cluster, recipes, storage, training
 from mnist_helpers.data import DataError
 from mnist_helpers.report import SettingsError
 from mnist_helpers.report.chapters import ReportError, run_report
@@ -49,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options) -> None:
     recipe = recipes.get(options.recipe)
+    if torch.distributed.is_torchelastic_launched():
+        table = cluster.train_share(recipe, options.seeds)
+        if table is not None:
+            print(table.to_string(index=False))
+        return
     for run in training.train_many(recipe, options.seeds):
         print(f"{recipe.name}, seed {run.seed}, {run.environment['seconds']:.0f} s, epoch {run.epoch} kept")
         print(run.log())

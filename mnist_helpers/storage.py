@@ -64,6 +64,11 @@ class Run:
         model.load_state_dict(self.state)
         return model.eval()
 
+    def record(self) -> dict:
+        """All but weights and predictions, JSON-ready."""
+        record = {key: getattr(self, key) for key in ("seed", "history", "epoch", "environment")}
+        return {"name": self.recipe.name, "recipe": self.recipe.fields()} | record
+
     def log(self) -> str:
         """The history, a line an epoch, as the original report prints it."""
         return "\n".join(format_epoch(row) for row in self.history)
@@ -166,8 +171,6 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def save(run: Run, folder: Path) -> None:
     """Write the run beside its place and rename it there, so that a run on disk is whole; needs its lock."""
-    record = {key: getattr(run, key) for key in ("seed", "history", "epoch", "environment")}
-    record = {"name": run.recipe.name, "recipe": run.recipe.fields()} | record
     predictions = io.BytesIO()
     np.savez(predictions, logits=run.predictions.numpy())
     part = _beside(folder, "part")
@@ -175,7 +178,7 @@ def save(run: Run, folder: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)  # of a process that was killed here
         part.mkdir()
         try:
-            (part / "run.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+            (part / "run.json").write_text(json.dumps(run.record(), indent=1), encoding="utf-8")
             (part / "weights.pt").write_bytes(_serialise(run.state))
             (part / "predictions.npz").write_bytes(predictions.getvalue())
             shutil.rmtree(folder, ignore_errors=True)
@@ -254,23 +257,23 @@ def _records(runs: Path) -> Iterator[tuple[Path, dict]]:
             continue  # load() will set it aside when it is asked for
 
 
+def describe(record: dict) -> dict:
+    """A run's row in a table, from what run.json says of it."""
+    environment = record["environment"]
+    return {
+        "recipe": record["name"],
+        "seed": record["seed"],
+        "epochs": len(record["history"]),
+        "accuracy, %": f"{100 * record['history'][record['epoch']]['test_accuracy']:.2f}",
+        "seconds": f"{environment['seconds']:.0f}",
+        "device": environment["device"],
+        "date": environment["date"],
+    }
+
+
 def table(runs="runs") -> pd.DataFrame:
     """The finished runs, a row each: recipe, seed, epochs, test accuracy in %, seconds, device, date, folder."""
-    rows = []
-    for place, record in _records(project_path(runs)):
-        environment, kept = record["environment"], record["history"][record["epoch"]]
-        rows.append(
-            {
-                "recipe": record["name"],
-                "seed": record["seed"],
-                "epochs": len(record["history"]),
-                "accuracy, %": f"{100 * kept['test_accuracy']:.2f}",
-                "seconds": f"{environment['seconds']:.0f}",
-                "device": environment["device"],
-                "date": environment["date"],
-                "folder": place.name,
-            }
-        )
+    rows = [describe(record) | {"folder": place.name} for place, record in _records(project_path(runs))]
     return pd.DataFrame(rows).sort_values(["recipe", "seed"]) if rows else pd.DataFrame()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -22,13 +22,31 @@ HISTORY_KEYS = (
 )  # fmt: skip
 
 
-def train(recipe: Recipe, seed: int, *, root="data", runs="runs", device=None, reuse=True) -> Run:
-    """Train a recipe with a seed, printing a line an epoch; a finished equal run is reused, an unfinished one goes on.
+def print_epoch(row: dict) -> None:
+    print(storage.format_epoch(row), flush=True)
+
+
+def train(recipe: Recipe, seed: int, *, root="data", runs="runs", device=None, reuse=True, on_epoch=print_epoch) -> Run:
+    """Train a recipe with a seed; a finished equal run is reused, an unfinished one goes on.
 
     root, runs: folders of data and runs, relative ones from the project's. device: None picks CUDA, MPS or the CPU.
+    on_epoch: called with each row of the history, those of earlier times too; prints a line of it by default.
     Raises TrainingError where a loss is not finite or `runs` cannot be written to.
     """
-    return _train(recipe, seed, root, runs, device, reuse, lambda row: print(storage.format_epoch(row), flush=True))
+    device = data.best_device(device)
+    folder = storage.folder(recipe, seed, runs, device, torch.get_num_threads())
+    run = storage.load(folder, recipe) if reuse else None
+    if run is None:
+        with storage.locked(folder):
+            if reuse:  # another process may have finished it while this one waited
+                run = storage.load(folder, recipe)
+            else:
+                storage.discard_checkpoint(folder)
+            if run is None:
+                return _train_and_keep(recipe, seed, data.load(root, device), device, folder, on_epoch)
+    for row in run.history:
+        on_epoch(row)
+    return run
 
 
 def train_many(recipe: Recipe, seeds: Iterable[int], **options) -> list[Run]:
@@ -56,7 +74,7 @@ def train_grid(
         data.load(root, device)  # a damaged file is one DataError now, not a failure of every job
         run_jobs = parallel.run_jobs if device.type == "cpu" else _run_in_turn
         with Progress(sum(recipe.epochs for recipe, _ in jobs), "training, epochs") as progress:
-            for index, outcome in run_jobs(_train, [(*job, root, runs, device, reuse) for job in jobs], progress):
+            for index, outcome in run_jobs(_train_job, [(*job, root, runs, device, reuse) for job in jobs], progress):
                 if isinstance(outcome, Exception):
                     failures.append((index, outcome))
                 found[jobs[index]] = outcome
@@ -67,6 +85,10 @@ def train_grid(
     return {recipe.name: [found[recipe, seed] for seed in seeds] for recipe in recipes}
 
 
+def _train_job(recipe: Recipe, seed: int, root, runs, device, reuse: bool, on_epoch: Callable) -> Run:
+    return train(recipe, seed, root=root, runs=runs, device=device, reuse=reuse, on_epoch=on_epoch)
+
+
 def _run_in_turn(work: Callable, jobs: list[tuple], progress: Progress):
     """Like parallel.run_jobs, one after another in this process: a GPU is kept busy by one training."""
     for index, job in enumerate(jobs):
@@ -74,24 +96,6 @@ def _run_in_turn(work: Callable, jobs: list[tuple], progress: Progress):
             yield index, work(*job, lambda _: progress.update(progress.done + 1))
         except Exception as error:
             yield index, error
-
-
-def _train(recipe: Recipe, seed: int, root, runs, device, reuse: bool, on_epoch: Callable[[dict], None]) -> Run:
-    """The finished run from disk, else trained and kept there; on_epoch gets each row of its history."""
-    device = data.best_device(device)
-    folder = storage.folder(recipe, seed, runs, device, torch.get_num_threads())
-    run = storage.load(folder, recipe) if reuse else None
-    if run is None:
-        with storage.locked(folder):
-            if reuse:  # another process may have finished it while this one waited
-                run = storage.load(folder, recipe)
-            else:
-                storage.discard_checkpoint(folder)
-            if run is None:
-                return _train_and_keep(recipe, seed, data.load(root, device), device, folder, on_epoch)
-    for row in run.history:
-        on_epoch(row)
-    return run
 
 
 def _train_and_keep(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, folder: Path, on_epoch) -> Run:
@@ -192,9 +196,9 @@ def _graphed(model: nn.Module, batch: Tensor) -> Callable[[Tensor], Tensor]:
 
 
 def _train_epoch(
-    forward, optimizer, schedule, inputs: Tensor, labels: Tensor, batches: Iterable[Tensor]
+    forward, optimizer, schedule, inputs: Tensor, labels: Tensor, batches: Sequence[Tensor]
 ) -> tuple[Tensor, list[float]]:
-    """One pass over the batches (tensors of indices): each one's summed loss, float64 [batches], and learning rate."""
+    """One pass over the batches (tensors of indices): the summed loss, float64 [batches], and learning rate of each."""
     losses, rates = [], []
     for batch in batches:
         loss = F.cross_entropy(forward(inputs[batch]), labels[batch])
@@ -204,8 +208,8 @@ def _train_epoch(
         optimizer.step()
         if schedule:
             schedule.step()
-        losses.append(loss.detach() * len(batch))
-    return torch.stack(losses).cpu().double(), rates
+        losses.append(loss.detach())
+    return torch.stack(losses).cpu().double() * torch.tensor([len(batch) for batch in batches]), rates
 
 
 def _mean_loss(losses: Tensor, rates: list[float], n: int, who: str, epoch: int) -> float:

@@ -40,7 +40,7 @@ def interrupt_after(recipe, epochs: int, runs) -> Path:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training._train(recipe, 42, "data", runs, CPU, True, stop)
+        training.train(recipe, 42, runs=runs, device="cpu", on_epoch=stop)
     return folder
 
 
@@ -58,7 +58,7 @@ def test_an_interrupted_training_goes_on_with_the_same_digits(change, few, tmp_p
     folder = interrupt_after(recipe, 1, tmp_path / "runs")
     assert storage._beside(folder, "checkpoint").is_file()
     seen = []
-    resumed = training._train(recipe, 42, "data", tmp_path / "runs", CPU, True, seen.append)
+    resumed = training.train(recipe, 42, runs=tmp_path / "runs", device="cpu", on_epoch=seen.append)
     assert_equal(resumed, whole)
     assert "\n".join(map(storage.format_epoch, seen)) == printed.strip()  # what was finished is shown again
     assert not storage._beside(folder, "checkpoint").exists() and not recwarn.list

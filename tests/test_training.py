@@ -36,7 +36,8 @@ def plain_and_own(recipe, mnist) -> list[tuple[dict, dict]]:
 def test_digits_equal_the_plain_pipelines(recipe, mnist):
     for expected, own in plain_and_own(recipe, mnist):
         for key, value in expected.items():
-            assert own[key] == pytest.approx(value, abs=5e-5), key  # half of the last printed digit
+            # half of the last printed digit; a loss in the thousands is a float32, good to 6e-8 of itself
+            assert own[key] == pytest.approx(value, rel=1e-7, abs=5e-5), key
 
 
 def test_the_plain_pipeline_refuses_other_recipes():

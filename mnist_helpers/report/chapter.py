@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from filelock import FileLock
 from IPython.display import display
 from matplotlib import font_manager
 from matplotlib.figure import Figure
@@ -83,10 +84,12 @@ class Chapter:
         entry = {"value": float(value), "interval": interval, "n": n, "unit": unit, "chapter": self.name}
         self.results[key] = entry
         path = self.folder / "results.json"
-        results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        results = {k: v for k, v in results.items() if v["chapter"] != self.name} | self.results
-        text = json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False)
-        write_atomically(path, (text + "\n").encode())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.parent.with_suffix(".lock")):  # another chapter may be writing its own
+            results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            results = {k: v for k, v in results.items() if v["chapter"] != self.name} | self.results
+            text = json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False)
+            write_atomically(path, (text + "\n").encode())
 
     def show_results(self) -> None:
         """The chapter's headline numbers as a table, the same that stand in results.json."""

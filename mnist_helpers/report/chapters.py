@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import nbformat
@@ -42,20 +42,15 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
         readme_with({}, project_path("README.md"))  # lost markers are better known now than in 20 minutes
     out = project_path("build/report" if full else "build/partial")
     shutil.rmtree(out, ignore_errors=True)
-    os.environ |= {OUT: str(out), SEEDS: str(n)}  # the kernels inherit them
-    cells = sum(len(nbformat.read(path, 4).cells) for path in chapters)
+    # the kernels inherit these; one thread each, since two kernels of all threads would be far slower than one
+    os.environ |= {OUT: str(out), SEEDS: str(n), "OMP_NUM_THREADS": "1"}
     print(f"{len(chapters)} chapters with {n} seed(s); with nothing trained yet about 20 minutes for everything on two")
     print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
     start = time.perf_counter()
     if numbers is None:
         training.train_grid(recipes.LIVE, range(FIRST_SEED, FIRST_SEED + n))
         print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
-    with tqdm(total=cells, unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
-        for path in chapters:
-            began = time.perf_counter()
-            bar.set_description(path.stem)
-            run_chapter(path, out / "notebooks" / path.name, on_cell=lambda: bar.update(1))
-            tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
+    run_chapters(chapters, out / "notebooks")
     if full:
         publish(out)
     where = project_path(".") if full else out
@@ -73,6 +68,33 @@ def _chosen(numbers: list[int] | None) -> list[Path]:
     return [known[number] for number in sorted(set(numbers))] if numbers else paths
 
 
+def run_chapters(chapters: list[Path], folder: Path) -> None:
+    """Execute chapters into a folder, two at once; after a failure the others still run, then the first is raised."""
+    cells = sum(len(nbformat.read(path, 4).cells) for path in chapters)
+    with tqdm(total=cells, unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def run(path: Path) -> None:
+            began = time.perf_counter()
+            run_chapter(path, folder / path.name, on_cell=lambda: bar.update(1))
+            tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
+
+        with ThreadPoolExecutor(2) as pool:  # also: outside the main thread nbclient does not swallow Ctrl-C
+            running = [pool.submit(run, path) for path in chapters]
+            try:
+                wait(running)
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for client in list(_clients):
+                    if client.km is not None:
+                        asyncio.run(client.km.shutdown_kernel(now=True))
+                raise
+    for future in running:
+        future.result()
+
+
+_clients: set[NotebookClient] = set()  # with a kernel now, to be stopped by Ctrl-C
+
+
 def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
     """Execute a notebook in a fresh kernel and write it to target; ReportError names the cell that failed."""
     notebook = nbformat.read(source, 4)
@@ -86,7 +108,8 @@ def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
         on_cell_complete=lambda cell, cell_index: on_cell(),
     )
     try:
-        _execute(client)
+        _clients.add(client)
+        client.execute()
     except CellExecutionError as error:
         index = next(i for i, cell in enumerate(notebook.cells) if _failed(cell))
         line = notebook.cells[index].source.strip().splitlines()[0]
@@ -96,20 +119,10 @@ def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
         ) from error
     except DeadKernelError as error:
         raise ReportError(f"chapter {source.stem}: its kernel died, perhaps for want of memory") from error
+    finally:
+        _clients.discard(client)
     notebook.metadata["language_info"] = {"name": "python"}  # the rest changes with every Python version
     write_atomically(target, nbformat.writes(notebook).encode())
-
-
-def _execute(client: NotebookClient) -> None:
-    """client.execute(), but Ctrl-C stops the kernel and is raised here: nbclient's own handler would swallow it."""
-    with ThreadPoolExecutor(1) as thread:  # outside the main thread nbclient installs no signal handler
-        running = thread.submit(client.execute)
-        try:
-            running.result()
-        except KeyboardInterrupt:
-            if client.km is not None:
-                asyncio.run(client.km.shutdown_kernel(now=True))
-            raise
 
 
 def _failed(cell) -> bool:

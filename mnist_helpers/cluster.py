@@ -1,0 +1,40 @@
+"""Many seeds on many machines: torchrun starts the ranks, each trains its share, rank 0 gathers one table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pandas as pd
+import torch
+import torch.distributed as dist
+
+from mnist_helpers import storage, training
+from mnist_helpers.recipes import Recipe
+
+
+def train_share(recipe: Recipe, seeds: Sequence[int]) -> pd.DataFrame | None:
+    """Train this rank's share of the seeds in turn; on rank 0 return the table of all, on the others None.
+
+    A rank is one core or one GPU. Finished runs are reused, so a restarted rank loses at most an epoch. After a
+    failure the other seeds are still trained and kept; then rank 0 raises TrainingError.
+    """
+    dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
+    rank, ranks, rows, failures = dist.get_rank(), dist.get_world_size(), [], []
+    torch.set_num_threads(1)  # as train_many does, so that the runs are the same
+    gpus = torch.cuda.device_count()
+    device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
+    for seed in seeds[rank::ranks]:
+        try:
+            run = training.train(recipe, seed, device=device, on_epoch=lambda row: None)
+            rows.append(storage.describe(run.record()) | {"rank": rank})
+            print(f"rank {rank} has {recipe.name}, seed {seed}: {rows[-1]['accuracy, %']} %", flush=True)
+        except training.TrainingError as error:
+            failures.append(str(error))
+    parts = [None] * ranks if rank == 0 else None
+    dist.gather_object((rows, failures), parts)
+    dist.destroy_process_group()
+    if failures := [failure for _, failures in parts or [] for failure in failures]:
+        raise training.TrainingError(f"{len(failures)} of {len(seeds)} seeds failed: {'; '.join(failures)}")
+    return None if rank else pd.DataFrame([row for rows, _ in parts for row in rows]).sort_values("seed")

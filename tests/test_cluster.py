@@ -1,0 +1,58 @@
+"""Two local ranks under torchrun share the seeds of a recipe and gather one table."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = """
+import sys
+from dataclasses import replace
+from mnist_helpers import recipes
+from mnist_helpers.__main__ import main
+
+QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=1)
+recipes.RECIPES |= {"QUICK": QUICK, "WILD": replace(QUICK, name="WILD", optimizer="sgd", learning_rate=1e30)}
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def torchrun(tmp_path):
+    """torchrun's two ranks in a project folder of their own."""
+    (tmp_path / "report.toml").write_text("")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "script.py"]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run([*launch, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    return run
+
+
+def test_two_ranks_share_the_seeds_and_reuse_what_is_finished(torchrun, tmp_path):
+    first = torchrun("train", "QUICK", "--seeds", "0-2")
+    assert first.returncode == 0, first.stderr
+    table = [line.split() for line in first.stdout.splitlines() if line.strip().startswith("QUICK")]
+    assert [(row[1], row[-1]) for row in table] == [("0", "0"), ("1", "1"), ("2", "0")]
+    for path in tmp_path.glob("runs/*seed1-*/run.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "REUSED"}))
+    (again,) = tmp_path.glob("runs/*seed2-*")
+    again.rename(tmp_path / "lost")  # as if its rank had been killed
+    second = torchrun("train", "QUICK", "--seeds", "0-2")
+    assert "\n" + first.stdout.split("rank\n")[1].split(" cpu ")[0] in second.stdout
+    (found,) = tmp_path.glob("runs/*seed2-*/run.json")
+    histories = [json.loads(path.read_text())["history"] for path in (found, tmp_path / "lost/run.json")]
+    assert histories[0] == histories[1]
+
+
+def test_a_failure_on_a_rank_is_named_and_the_exit_code_says_so(torchrun, tmp_path):
+    failed = torchrun("train", "WILD", "--seeds", "0-1")
+    assert failed.returncode == 1
+    assert "error: 2 of 2 seeds failed: WILD with seed 0: the loss is" in failed.stderr
