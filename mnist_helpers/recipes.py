@@ -94,6 +94,14 @@ LENET5 = Recipe("LENET5", "LeNet5", resize="pad")
 MLP = Recipe("MLP", "MLP", widths=(256, 128))
 MLP_SMALL = Recipe("MLP_SMALL", "MLP", widths=(75, 33))
 
+# The shortest trainings whose mean over 5 seeds reaches the original's best accuracy, 98.89 %, and LeCun's 99.05 %.
+# Chosen on the validation images, then trained on all 60,000: see benchmarks/README.md.
+SPRINT_LENET5 = Recipe(
+    "SPRINT_LENET5", "LeNet5", resize="pad", optimizer="adamw", learning_rate=1e-2, weight_decay=0.01,
+    schedule="one-cycle", batch_size=128, epochs=2, validation=0,
+)  # fmt: skip
+SPRINT_LENET5_9905 = replace(SPRINT_LENET5, name="SPRINT_LENET5_9905", batch_size=192, epochs=3)
+
 # Chapter 4 repairs the original MLP one change at a time; each step of the ladder keeps the changes before it.
 MLP_REPAIRS = {
     "+ Kaiming weights": {"initialisation": "kaiming"},
@@ -112,7 +120,8 @@ MLP_LADDER = tuple(
 
 # What the chapters train live, the longest first: `report` trains these before it runs them, so no core is idle.
 LIVE = (ORIGINAL_LENET5, LENET5, *MLP_LADDER[:0:-1], MLP, ORIGINAL_MLP, MLP_SMALL)
-RECIPES = {recipe.name: recipe for recipe in (ORIGINAL_LENET5, ORIGINAL_MLP, LENET5, MLP, MLP_SMALL)}
+NAMED = (ORIGINAL_LENET5, ORIGINAL_MLP, LENET5, MLP, MLP_SMALL, SPRINT_LENET5, SPRINT_LENET5_9905)
+RECIPES = {recipe.name: recipe for recipe in NAMED}
 
 
 def get(name: str) -> Recipe:

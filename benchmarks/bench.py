@@ -1,0 +1,191 @@
+"""`make bench`: the engine against the plain pipeline, alternating in one run. Writes results.json and a figure."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, median
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from benchmarks import plain
+from mnist_helpers import data, models, parameters, recipes, storage, training
+
+HERE = Path(__file__).parent
+ROUNDS, SEED, SEEDS = 3, 42, range(42, 47)
+PEAK_RSS = (
+    "import resource; from mnist_helpers import recipes, training; from dataclasses import replace; "
+    "training.train(replace(recipes.ORIGINAL_LENET5, epochs=1), 42, runs={runs!r}, reuse=False, device='cpu'); "
+    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+)
+
+
+def main() -> None:
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"warning: the machine is busy (load average {load:.2f}); the ratios may be off", file=sys.stderr)
+    environment = storage.describe_environment(torch.device("cpu")) | {"load": round(load, 2), "cores": os.cpu_count()}
+    print(json.dumps(environment), flush=True)
+    results = {}
+    with tempfile.TemporaryDirectory() as runs:
+        results["epoch_ratio"] = epochs(recipes.ORIGINAL_LENET5, runs)
+        results["epoch_ratio_mlp"] = epochs(recipes.ORIGINAL_MLP, runs)
+        results |= sprints(results["epoch_ratio"]["plain_seconds"], runs)
+        results |= seeds(runs)
+        results |= share_of_peak() | growth()
+        command = [sys.executable, "-c", PEAK_RSS.format(runs=runs)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        results["peak_rss_mb"] = {"value": round(float(output.split()[-1]))}
+        print(f"peak_rss_mb: {results['peak_rss_mb']['value']}", flush=True)
+    text = json.dumps({"environment": environment} | results, indent=1)
+    storage.write_atomically(HERE / "results.json", (text + "\n").encode())
+    draw(results)
+
+
+def train(recipe: recipes.Recipe, seed: int, runs: str) -> storage.Run:
+    return training.train(recipe, seed, runs=runs, device="cpu", reuse=False, on_epoch=lambda row: None)
+
+
+def timed(work: Callable) -> tuple[float, object]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def alternate(name: str, slow: Callable, fast: Callable, same: Callable = lambda a, b: None) -> dict:
+    """Time both in turn, ROUNDS times: the median ratio, the smallest and largest, and all seconds."""
+    pairs = []
+    for _ in range(ROUNDS):
+        (before, expected), (after, own) = timed(slow), timed(fast)
+        same(expected, own)
+        pairs.append((round(before, 2), round(after, 2)))
+        print(f"{name}: {before:.2f} s / {after:.2f} s = {before / after:.2f}", flush=True)
+    ratios = [before / after for before, after in pairs]
+    return {"value": round(median(ratios), 2), "low": round(min(ratios), 2), "high": round(max(ratios), 2)} | {
+        "plain_seconds": [before for before, _ in pairs],
+        "own_seconds": [after for _, after in pairs],
+    }
+
+
+def epochs(recipe: recipes.Recipe, runs: str) -> dict:
+    """One epoch, training and evaluation, by the plain pipeline and by `train`; their printed lines must be equal.
+
+    Reading the files is outside both times; `train` includes its checkpoint and the run that it keeps.
+    """
+    recipe, sets = replace(recipe, epochs=1), plain.datasets(recipe)
+    data.prepare(data.load(device="cpu").train.images, recipe)
+
+    def same(expected: list[dict], own: storage.Run) -> None:
+        line = storage.format_epoch(dict.fromkeys(training.HISTORY_KEYS) | expected[0])
+        assert own.log() == line, f"the digits differ:\n{line}\n{own.log()}"
+
+    return alternate(
+        recipe.name, lambda: list(plain.train(recipe, SEED, *sets)), lambda: train(recipe, SEED, runs), same
+    )
+
+
+def sprints(plain_epoch: list[float], runs: str) -> dict:
+    """15 epochs of the plain pipeline, by its measured epoch, over the whole time of a sprint (mean of 5 seeds)."""
+    results = {}
+    for name, recipe in (("to_9889_ratio", recipes.SPRINT_LENET5), ("to_9905_ratio", recipes.SPRINT_LENET5_9905)):
+        found = [train(recipe, seed, runs) for seed in SEEDS]
+        seconds = [run.environment["seconds"] for run in found]
+        accuracies = [100 * run.history[-1]["test_accuracy"] for run in found]
+        results[name] = {
+            "value": round(recipes.ORIGINAL_LENET5.epochs * median(plain_epoch) / mean(seconds), 1),
+            "seconds": seconds,
+            "accuracy": round(mean(accuracies), 3),
+            "accuracies": [round(value, 2) for value in accuracies],
+        }
+        print(f"{name}: {results[name]}", flush=True)
+    return results
+
+
+def seeds(runs: str) -> dict:
+    """Four seeds of two epochs: one after another with all threads, over `train_many`."""
+    recipe, four = replace(recipes.ORIGINAL_LENET5, epochs=2), range(42, 46)
+
+    def in_turn() -> None:
+        for seed in four:
+            train(recipe, seed, runs)
+
+    def many() -> None:
+        training.train_many(recipe, four, runs=runs, device="cpu", reuse=False)
+
+    return {"seeds_ratio": alternate("4 seeds in turn / train_many", in_turn, many)}
+
+
+def share_of_peak() -> dict:
+    """Useful FLOP/s of training over those of an fp32 matrix product, both with all threads."""
+    recipe, mnist = recipes.ORIGINAL_LENET5, data.load(device="cpu")
+    model = models.build(recipe).to(memory_format=torch.channels_last)
+    macs = {row.name: row.macs for row in parameters.derive(model, (1, 32, 32)).rows}
+    flops = 2 * (3 * sum(macs.values()) - macs["c1"])  # forward, both gradients; none for the images
+    optimizer, inputs = training.make_optimizer(recipe, model), data.prepare(mnist.train.images, recipe)
+    batches = data.epoch_order(len(inputs), True).split(recipe.batch_size)
+    seconds, _ = timed(lambda: training._train_epoch(model, optimizer, None, inputs, mnist.train.labels, batches))
+    a = torch.rand(2048, 2048)
+    product = min(timed(lambda: a @ a)[0] for _ in range(10))
+    own, peak = flops * len(inputs) / seconds / 1e9, 2 * 2048**3 / product / 1e9
+    result = {"value": round(own / peak, 3), "gflops": round(own, 1), "matrix_product_gflops": round(peak, 1)}
+    print(f"share_of_peak: {result}", flush=True)
+    return {"share_of_peak": result}
+
+
+def growth() -> dict:
+    """Seconds of an epoch over 15,000, 30,000 and 60,000 images, and how far the middle is from a straight line."""
+    recipe, mnist = replace(recipes.ORIGINAL_LENET5, epochs=1), data.load(device="cpu")
+    seconds = {n: [] for n in (15_000, 30_000, 60_000)}
+    for _ in range(ROUNDS):
+        for n in seconds:
+            part = data.Mnist(mnist.train[:n], mnist.test)
+            data.prepare(part.train.images, recipe)  # resizing is kept for the same tensor
+            took, _ = timed(lambda part=part: training._fit(recipe, SEED, part, torch.device("cpu"), lambda row: None))
+            seconds[n].append(round(took, 2))
+    few, half, all_ = (median(values) for values in seconds.values())
+    result = {"value": round(half / (few + (all_ - few) / 3), 3), "seconds": seconds}
+    print(f"growth: {result}", flush=True)
+    return {"growth": result}
+
+
+def draw(results: dict) -> None:
+    """One row of three panels: an epoch, the time to an accuracy, and growth."""
+    plt.style.use(HERE.parent / "mnist_helpers" / "style.mplstyle")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7.2, 2.4), layout="constrained")
+    bars = {}
+    for label, key in (("LeNet-5", "epoch_ratio"), ("MLP", "epoch_ratio_mlp")):
+        for who in ("plain", "own"):
+            bars[f"{label}, {who}"] = median(results[key][f"{who}_seconds"])
+    _bars(left, bars, "seconds an epoch")
+    fifteen = 15 * median(results["epoch_ratio"]["plain_seconds"])
+    times = {"plain, 15 epochs": fifteen}
+    for label, key in (("sprint to 98.89 %", "to_9889_ratio"), ("sprint to 99.05 %", "to_9905_ratio")):
+        times[label] = mean(results[key]["seconds"])
+    _bars(middle, times, "seconds of training")
+    measured = {int(n): median(values) for n, values in results["growth"]["seconds"].items()}
+    right.plot(measured.keys(), measured.values(), "ko-")
+    right.set(xlabel="training images", ylabel="seconds an epoch", xlim=(0, None), ylim=(0, None))
+    right.set_xticks(np.arange(0, 60_001, 20_000), ["0", "20,000", "40,000", "60,000"])
+    figure.savefig(HERE / "results.png", dpi=150, metadata={"Software": None})
+
+
+def _bars(axes: plt.Axes, values: dict[str, float], label: str) -> None:
+    bars = axes.barh(
+        list(values), list(values.values()), color=["0.75" if "plain" in name else "0.35" for name in values]
+    )
+    axes.bar_label(bars, fmt="{:.1f}", padding=2, fontsize=7)
+    axes.set(xscale="log", xlabel=label, xlim=(min(values.values()) / 2, 4 * max(values.values())))
+    axes.invert_yaxis()
+
+
+if __name__ == "__main__":
+    main()
