@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = $(BIN)/python -m
 
-.PHONY: install report test lab
+.PHONY: install report test lab bench
 
 install: .venv/installed
 
@@ -24,3 +24,6 @@ test: install
 
 lab: install
 	@$(RUN) jupyter lab notebooks
+
+bench: install
+	@$(RUN) benchmarks.bench

@@ -1,7 +1,6 @@
 """The pipeline that everyone writes: torchvision's MNIST, transforms, DataLoaders, a loop.
 
-The engine is measured against it. With ORIGINAL_LENET5 and the same seed its printed digits are the engine's. With
-ORIGINAL_MLP they are close but not equal: the engine's fused Adam rounds otherwise, and U(0, 1) weights amplify it.
+The engine is measured against it: with an ORIGINAL recipe and the same seed its printed digits are the engine's.
 """
 
 from __future__ import annotations

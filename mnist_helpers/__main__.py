@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped; finished trainings are kept in runs/ and will be reused", file=sys.stderr)
+        print("\nstopped; trainings are kept in runs/ up to their last epoch, and go on there", file=sys.stderr)
         return 130
     return 0
 
@@ -52,10 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 def _train(options) -> None:
     recipe = recipes.get(options.recipe)
     if torch.distributed.is_torchelastic_launched():
-        table = cluster.train_share(recipe, options.seeds)
-        if table is not None:
-            print(table.to_string(index=False))
-        return
+        return cluster.train_share(recipe, options.seeds)
     for run in training.train_many(recipe, options.seeds):
         print(f"{recipe.name}, seed {run.seed}, {run.environment['seconds']:.0f} s, epoch {run.epoch} kept")
         print(run.log())

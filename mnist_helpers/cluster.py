@@ -14,11 +14,11 @@ from mnist_helpers import storage, training
 from mnist_helpers.recipes import Recipe
 
 
-def train_share(recipe: Recipe, seeds: Sequence[int]) -> pd.DataFrame | None:
-    """Train this rank's share of the seeds in turn; on rank 0 return the table of all, on the others None.
+def train_share(recipe: Recipe, seeds: Sequence[int]) -> None:
+    """Train this rank's share of the seeds in turn; rank 0 then prints the table of all.
 
     A rank is one core or one GPU. Finished runs are reused, so a restarted rank loses at most an epoch. After a
-    failure the other seeds are still trained and kept; then rank 0 raises TrainingError.
+    failure the other seeds are still trained and kept; then every rank raises TrainingError.
     """
     dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
     rank, ranks, rows, failures = dist.get_rank(), dist.get_world_size(), [], []
@@ -29,12 +29,12 @@ def train_share(recipe: Recipe, seeds: Sequence[int]) -> pd.DataFrame | None:
         try:
             run = training.train(recipe, seed, device=device, on_epoch=lambda row: None)
             rows.append(storage.describe(run.record()) | {"rank": rank})
-            print(f"rank {rank} has {recipe.name}, seed {seed}: {rows[-1]['accuracy, %']} %", flush=True)
         except training.TrainingError as error:
             failures.append(str(error))
-    parts = [None] * ranks if rank == 0 else None
-    dist.gather_object((rows, failures), parts)
+    parts = [None] * ranks
+    dist.all_gather_object(parts, (rows, failures))
     dist.destroy_process_group()
-    if failures := [failure for _, failures in parts or [] for failure in failures]:
+    if rank == 0 and (rows := [row for rows, _ in parts for row in rows]):
+        print(pd.DataFrame(rows).sort_values("seed").to_string(index=False), flush=True)
+    if failures := [failure for _, failures in parts for failure in failures]:
         raise training.TrainingError(f"{len(failures)} of {len(seeds)} seeds failed: {'; '.join(failures)}")
-    return None if rank else pd.DataFrame([row for rows, _ in parts for row in rows]).sort_values("seed")

@@ -136,7 +136,8 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            print(f"another process is training {folder.name}; waiting for it", file=sys.stderr, flush=True)
+            if sys.stderr.isatty():  # not into a notebook that is being executed
+                print(f"another process is training {folder.name}; waiting for it", file=sys.stderr)
             lock.acquire()
     try:
         yield
@@ -188,8 +189,11 @@ def save(run: Run, folder: Path) -> None:
         _beside(folder, "checkpoint").unlink(missing_ok=True)
 
 
-def load(folder: Path, recipe: Recipe) -> Run | None:
-    """The finished run in a folder, None where there is none; a damaged one is set aside with a warning."""
+def load(folder: Path, recipe: Recipe, *, set_aside=False) -> Run | None:
+    """The finished run in a folder, None where there is none or it cannot be read.
+
+    set_aside: move a damaged one out of the way, with a warning; needs its lock, since another process may just save.
+    """
     if not folder.is_dir():
         return None
     try:
@@ -200,7 +204,8 @@ def load(folder: Path, recipe: Recipe) -> Run | None:
         rest = {key: record[key] for key in ("seed", "history", "epoch", "environment")}
         return Run(recipe, state=state, predictions=predictions, **rest)
     except Exception as error:  # whatever a damaged file makes json, torch or numpy say
-        _set_aside(folder, f"the run in {folder.name} is damaged ({error})")
+        if set_aside:
+            _set_aside(folder, f"the run in {folder.name} is damaged ({error})")
         return None
 
 
@@ -220,7 +225,7 @@ def load_checkpoint(folder: Path) -> dict | None:
         content = path.read_bytes()
         if hashlib.sha256(content[32:]).digest() != content[:32]:
             raise ValueError("its checksum is wrong")
-        state = torch.load(io.BytesIO(content[32:]), weights_only=True)
+        state = torch.load(io.BytesIO(content[32:]), weights_only=True, map_location="cpu")
         if state["run"] != folder.name:
             raise ValueError(f"it is of another recipe, seed or version: {state['run']}")
         return state
@@ -231,7 +236,8 @@ def load_checkpoint(folder: Path) -> dict | None:
 
 def discard_checkpoint(folder: Path) -> None:
     """Forget an unfinished training, so that it starts over; needs the run's lock."""
-    _beside(folder, "checkpoint").unlink(missing_ok=True)
+    with _clear_errors(folder):
+        _beside(folder, "checkpoint").unlink(missing_ok=True)
 
 
 def _serialise(state: dict) -> bytes:
@@ -242,7 +248,8 @@ def _serialise(state: dict) -> bytes:
 
 def _set_aside(path: Path, problem: str) -> None:
     aside = path.with_name(f".damaged-{path.name}-{time.time_ns()}")
-    path.rename(aside)
+    with _clear_errors(path):
+        path.rename(aside)
     warnings.warn(f"{problem}; set aside as {aside.name}", stacklevel=4)
 
 
@@ -252,9 +259,11 @@ def _set_aside(path: Path, problem: str) -> None:
 def _records(runs: Path) -> Iterator[tuple[Path, dict]]:
     for path in sorted(runs.glob("[!.]*/run.json")):
         try:
-            yield path.parent, json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            continue  # load() will set it aside when it is asked for
+            record = json.loads(path.read_text(encoding="utf-8"))
+            describe(record)
+        except (OSError, ValueError, LookupError, TypeError):
+            continue  # removed meanwhile, or damaged: it is set aside when it is asked for
+        yield path.parent, record
 
 
 def describe(record: dict) -> dict:
@@ -279,7 +288,8 @@ def table(runs="runs") -> pd.DataFrame:
 
 def unfinished(runs="runs") -> int:
     """How many trainings have a checkpoint to go on from."""
-    return len(list(project_path(runs).glob(f"{UNFINISHED}/*.checkpoint")))
+    runs = project_path(runs)
+    return sum(not (runs / path.stem).is_dir() for path in runs.glob(f"{UNFINISHED}/*.checkpoint"))
 
 
 def prune(recipes: Iterable[Recipe], runs="runs") -> list[Path]:
@@ -289,23 +299,34 @@ def prune(recipes: Iterable[Recipe], runs="runs") -> list[Path]:
     """
     runs = project_path(runs)
     wanted = [recipe.fields() for recipe in recipes]
-    removed = [place for place, record in _records(runs) if not _is_of_today(place.name, record, wanted)]
-    removed += runs.glob(".damaged-*")
-    for path in removed:
-        shutil.rmtree(path)
-    for path in sorted(runs.glob(f"{UNFINISHED}/*")):
-        name = re.search(r"\w+-seed\d+-[0-9a-f]{16}", path.name)
-        if path.suffix == ".lock" or name is None:
-            continue  # a lock that others may hold open stays; it is an empty file
-        try:
-            with FileLock(path.with_name(f"{name[0]}.lock"), timeout=0):
-                record = load_checkpoint(runs / name[0]) if path.suffix == ".checkpoint" else None
-                if record is None or not _is_of_today(name[0], record, wanted):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-                    removed.append(path)
-        except Timeout:
-            continue  # in training now
-    return removed
+    old = [place for place, record in _records(runs) if not _is_of_today(place.name, record, wanted)]
+    old += [*runs.glob(".damaged-*"), *runs.glob(f"{UNFINISHED}/.damaged-*")]
+    with _clear_errors(runs / "any"):
+        for path in old:
+            _remove(path)
+        return old + [path for path in sorted(runs.glob(f"{UNFINISHED}/*")) if _remove_left_behind(path, wanted)]
+
+
+def _remove_left_behind(path: Path, wanted: list[dict]) -> bool:
+    """Remove a checkpoint or half-written file unless it is needed or in use; was it removed?"""
+    name = re.search(r"\w+-seed\d+-[0-9a-f]{16}", path.name)
+    if path.suffix == ".lock" or name is None:
+        return False  # a lock that others may hold open stays; it is an empty file
+    folder = path.parent.parent / name[0]
+    try:
+        with FileLock(_beside(folder, "lock"), timeout=0):
+            if path.suffix == ".checkpoint" and not folder.is_dir():
+                record = load_checkpoint(folder)
+                if record and _is_of_today(folder.name, record, wanted):
+                    return False
+            _remove(path)
+    except Timeout:
+        return False  # in training now
+    return True
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _is_of_today(name: str, record: dict, wanted: list[dict]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -39,7 +40,7 @@ def train(recipe: Recipe, seed: int, *, root="data", runs="runs", device=None, r
     if run is None:
         with storage.locked(folder):
             if reuse:  # another process may have finished it while this one waited
-                run = storage.load(folder, recipe)
+                run = storage.load(folder, recipe, set_aside=True)
             else:
                 storage.discard_checkpoint(folder)
             if run is None:
@@ -109,8 +110,10 @@ def _train_and_keep(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.
     def keep(state: dict) -> None:
         storage.save_checkpoint(folder, about | {"seconds": seconds()} | state)
 
-    exact = torch.backends.cudnn.flags(deterministic=True, allow_tf32=False)  # a GPU repeats its digits too
-    with exact, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    # a GPU repeats its digits too; enabled must be said, since flags() would switch cuDNN off
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    current = torch.cuda.device(device) if device.type == "cuda" else nullcontext()  # the one that graphs capture
+    with exact, current, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         history, kept = _fit(recipe, seed, mnist, device, on_epoch, past, keep)
     environment = storage.describe_environment(device) | {"seconds": round(seconds(), 2)}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def torchrun(tmp_path):
     """torchrun's two ranks in a project folder of their own."""
     (tmp_path / "report.toml").write_text("")
     (tmp_path / "script.py").write_text(SCRIPT)
-    (tmp_path / "data").symlink_to(ROOT / "data")
+    shutil.copytree(ROOT / "data", tmp_path / "data")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "script.py"]
 
     def run(*arguments: str) -> subprocess.CompletedProcess:
@@ -42,11 +43,15 @@ def test_two_ranks_share_the_seeds_and_reuse_what_is_finished(torchrun, tmp_path
     table = [line.split() for line in first.stdout.splitlines() if line.strip().startswith("QUICK")]
     assert [(row[1], row[-1]) for row in table] == [("0", "0"), ("1", "1"), ("2", "0")]
     for path in tmp_path.glob("runs/*seed1-*/run.json"):
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "REUSED"}))
+        record = json.loads(path.read_text())
+        record["environment"]["seconds"] = -7.0  # a mark that only the finished run has
+        path.write_text(json.dumps(record))
     (again,) = tmp_path.glob("runs/*seed2-*")
     again.rename(tmp_path / "lost")  # as if its rank had been killed
     second = torchrun("train", "QUICK", "--seeds", "0-2")
-    assert "\n" + first.stdout.split("rank\n")[1].split(" cpu ")[0] in second.stdout
+    assert second.returncode == 0, second.stderr
+    seconds = [line.split()[4] for line in second.stdout.splitlines() if line.strip().startswith("QUICK")]
+    assert len(seconds) == 3 and [value == "-7" for value in seconds] == [False, True, False]
     (found,) = tmp_path.glob("runs/*seed2-*/run.json")
     histories = [json.loads(path.read_text())["history"] for path in (found, tmp_path / "lost/run.json")]
     assert histories[0] == histories[1]

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from mnist_helpers.__main__ import main
 CPU = torch.device("cpu")
 QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=3)
 CYCLE = replace(QUICK, name="CYCLE", optimizer="adamw", weight_decay=0.01, schedule="one-cycle", shuffle=True)
+LONG = replace(CYCLE, name="LONG", batch_size=200, epochs=8)  # a good second an epoch
 ROOT = Path(__file__).parent.parent
 
 
@@ -97,25 +99,26 @@ def test_killed_at_any_moment_it_ends_with_the_same_digits(tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        whole = training.train(CYCLE, 42, runs=tmp_path / "whole", device="cpu")
+        whole = training.train(LONG, 42, runs=tmp_path / "whole", device="cpu")
         moments = random.Random(0)
-        for _ in range(4):
-            process = start("CYCLE", tmp_path / "runs")
-            while process.poll() is None and not list(tmp_path.glob("runs/.unfinished/*.lock")):
-                time.sleep(0.01)  # importing torch takes longer than the training
-            time.sleep(moments.uniform(0, 2))
+        for _ in range(3):
+            process = start("LONG", tmp_path / "runs")
+            assert process.stdout.readline().startswith("Epoch: 0")  # so there is a checkpoint
+            time.sleep(moments.uniform(0, 1))
             process.kill()
-            assert "Error" not in process.communicate()[1]
-        assert_equal(training.train(CYCLE, 42, runs=tmp_path / "runs", device="cpu"), whole)
+            assert not process.communicate()[1]
+            assert len(list(tmp_path.glob("runs/.unfinished/*.checkpoint"))) == 1
+        assert_equal(training.train(LONG, 42, runs=tmp_path / "runs", device="cpu"), whole)
     finally:
         torch.set_num_threads(threads)
 
 
-def test_a_second_process_waits_and_reuses(few, tmp_path, capsys):
+def test_a_second_process_waits_and_reuses(few, tmp_path, capsys, monkeypatch):
     folder = storage.folder(QUICK, 42, tmp_path, CPU, torch.get_num_threads())
     finished = training.train(QUICK, 42, runs=tmp_path / "elsewhere", device="cpu")
     with storage.locked(folder):
         capsys.readouterr()
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
         second = threading.Thread(
             target=lambda: training.train(QUICK, 42, runs=tmp_path, device="cpu"), daemon=True
         )  # an own FileLock object, so it waits as another process would
@@ -176,7 +179,10 @@ def test_runs_are_listed_and_pruned(few, tmp_path, monkeypatch, capsys):
     storage.save_checkpoint(used, {"recipe": old.fields(), "seed": 1, "environment": storage.describe_environment(CPU)})
     with FileLock(storage._beside(used, "lock")):
         assert main(["runs", "--prune"]) == 0
-    assert "removed 3" in capsys.readouterr().out
+    storage.save_checkpoint(storage.folder(QUICK, 42, runs, CPU, torch.get_num_threads()), {})  # of a finished run
+    assert storage.unfinished() == 2
+    assert main(["runs", "--prune"]) == 0
+    assert re.findall(r"removed (\d)", capsys.readouterr().out) == ["3", "1"]
     assert list(storage.table()["recipe"]) == ["QUICK"]
     assert len(list(runs.glob(".unfinished/*.checkpoint"))) == 2  # SHORT's, and the one in use
 

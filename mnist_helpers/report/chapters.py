@@ -9,7 +9,8 @@ import re
 import shutil
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -81,18 +82,25 @@ def run_chapters(chapters: list[Path], folder: Path) -> None:
         with ThreadPoolExecutor(2) as pool:  # also: outside the main thread nbclient does not swallow Ctrl-C
             running = [pool.submit(run, path) for path in chapters]
             try:
-                wait(running)
+                while not all(future.done() for future in running):
+                    wait(running, timeout=0.5)  # without one Windows would not see Ctrl-C
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
-                for client in list(_clients):
-                    if client.km is not None:
-                        asyncio.run(client.km.shutdown_kernel(now=True))
+                _stop_kernels(running)
                 raise
     for future in running:
         future.result()
 
 
 _clients: set[NotebookClient] = set()  # with a kernel now, to be stopped by Ctrl-C
+
+
+def _stop_kernels(running: list[Future]) -> None:
+    while not all(future.done() for future in running):
+        for client in list(_clients):
+            with suppress(Exception):  # a kernel that is only starting, or has just ended
+                asyncio.run(client.km.shutdown_kernel(now=True))
+        time.sleep(0.2)
 
 
 def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
