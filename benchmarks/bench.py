@@ -1,4 +1,4 @@
-"""`make bench`: the engine against the plain pipeline, alternating in one run. Writes results.json and a figure."""
+"""`make bench`: the engine against the plain pipeline, in turns. Writes results.json, results.png and README's table."""
 
 from __future__ import annotations
 
@@ -19,9 +19,29 @@ import torch
 
 from benchmarks import plain
 from mnist_helpers import data, models, parameters, recipes, storage, training
+from mnist_helpers.report.summary import between_markers
 
 HERE = Path(__file__).parent
 ROUNDS, SEED, SEEDS = 3, 42, range(42, 47)
+BEGIN = "<!-- results: written by `make bench` -->"
+SECONDS = "{plain_seconds} s / {own_seconds} s"
+MEANINGS = {  # of each number: its bar, and what it is
+    "epoch_ratio": (
+        "≥ 3",
+        f"LeNet-5, one epoch of training and evaluation, plain / engine: {SECONDS}; resizing all images once is "
+        "outside both: {preparation_seconds} s",
+    ),
+    "epoch_ratio_mlp": ("≥ 5", f"the same for the MLP: {SECONDS}"),
+    "to_9889_ratio": (
+        "≥ 50",
+        "plain, 15 epochs / all of `SPRINT_LENET5`: {seconds} s to {accuracy} % (mean of 5 seeds)",
+    ),
+    "to_9905_ratio": ("", "plain, 15 epochs / all of `SPRINT_LENET5_9905`: {seconds} s to {accuracy} %"),
+    "seeds_ratio": ("≥ 1.5", f"4 seeds of 2 epochs, in turn with all threads / `train_many`: {SECONDS}"),
+    "share_of_peak": ("", "useful GFLOP/s of training, {gflops}, over a matrix product's, {matrix_product_gflops}"),
+    "growth": ("1", "time for 30,000 images over that on a straight line from 15,000 to 60,000: {seconds}"),
+    "peak_rss_mb": ("≤ 1,200", "peak memory of a process that trains LeNet-5"),
+}
 PEAK_RSS = (
     "import resource; from mnist_helpers import recipes, training; from dataclasses import replace; "
     "training.train(replace(recipes.ORIGINAL_LENET5, epochs=1), 42, runs={runs!r}, reuse=False, device='cpu'); "
@@ -35,21 +55,45 @@ def main() -> None:
         print(f"warning: the machine is busy (load average {load:.2f}); the ratios may be off", file=sys.stderr)
     environment = storage.describe_environment(torch.device("cpu")) | {"load": round(load, 2), "cores": os.cpu_count()}
     print(json.dumps(environment), flush=True)
-    results = {}
     with tempfile.TemporaryDirectory() as runs:
+        results = peak_memory(runs)
         results["epoch_ratio"] = epochs(recipes.ORIGINAL_LENET5, runs)
         results["epoch_ratio_mlp"] = epochs(recipes.ORIGINAL_MLP, runs)
         results |= sprints(results["epoch_ratio"]["plain_seconds"], runs)
         results |= seeds(runs)
         results |= share_of_peak() | growth()
-        command = [sys.executable, "-c", PEAK_RSS.format(runs=runs)]
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        unit = 1 if sys.platform == "darwin" else 1024  # what ru_maxrss counts, in bytes
-        results["peak_rss_mb"] = {"value": round(int(output.split()[-1]) * unit / 2**20)}
-        print(f"peak_rss_mb: {results['peak_rss_mb']['value']}", flush=True)
     text = json.dumps({"environment": environment} | results, indent=1)
     storage.write_atomically(HERE / "results.json", (text + "\n").encode())
     draw(results)
+    readme = between_markers(HERE / "README.md", BEGIN, table(results, environment))
+    storage.write_atomically(HERE / "README.md", readme.encode())
+
+
+def peak_memory(runs: str) -> dict:
+    """Of a process of its own; measured first, since Linux counts what the parent holds when it starts a child."""
+    command = [sys.executable, "-c", PEAK_RSS.format(runs=runs)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    unit = 1 if sys.platform == "darwin" else 1024  # what ru_maxrss counts, in bytes
+    result = {"value": round(int(output.split()[-1]) * unit / 2**20)}
+    print(f"peak_rss_mb: {result['value']}", flush=True)
+    return {"peak_rss_mb": result}
+
+
+def table(results: dict, environment: dict) -> str:
+    """Markdown: each number with its bar, and what it means."""
+    rows = [
+        f"On {environment['cores']} cores ({environment['device_name']}), {environment['threads']} threads, "
+        f"torch {environment['torch']}, Python {environment['python']}, {environment['date']}, "
+        f"load average at the start {environment['load']}.",
+        "",
+        "| number | measured | bar | what it is |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for key, (bar, meaning) in MEANINGS.items():
+        found = results[key]
+        spread = f" ({found['low']} to {found['high']})" if "low" in found else ""
+        rows.append(f"| `{key}` | {found['value']}{spread} | {bar} | {meaning.format(**found)} |")
+    return "\n".join(rows)
 
 
 def train(recipe: recipes.Recipe, seed: int, runs: str) -> storage.Run:

@@ -127,7 +127,7 @@ def build(recipe) -> nn.Module:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, inputs: Tensor, batch: int = 500) -> Tensor:
+def predict(model: nn.Module, inputs: Tensor, batch: int = 250) -> Tensor:
     """Logits [N, 10] of prepared inputs [N, 1, S, S], in evaluation mode and large batches; the mode is restored."""
     was_training = model.training
     model.eval()

@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
-from torchvision import transforms
+from torchvision import datasets, transforms
 
 from mnist_helpers import data, recipes
 
@@ -94,8 +94,13 @@ def test_load_gives_the_official_digits(mnist):
     assert mnist.train.labels.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 
+def test_the_official_sums_and_mirrors_are_torchvisions():
+    assert data.MD5 == dict(datasets.MNIST.resources)
+    assert sorted(data.MIRRORS) == sorted(datasets.MNIST.mirrors)
+
+
 def test_load_equals_torchvision(mnist, copied):
-    official = data.MNIST(str(copied), train=False, download=True)  # unpacks beside the copies
+    official = datasets.MNIST(str(copied), train=False, download=True)  # unpacks beside the copies
     assert torch.equal(mnist.test.images, official.data)
     assert torch.equal(mnist.test.labels, official.targets)
 

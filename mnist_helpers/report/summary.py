@@ -27,10 +27,14 @@ def results_table(results: dict[str, dict]) -> str:
 
 
 def readme_with(results: dict[str, dict], path: Path) -> str:
-    """The README with what stands between its markers replaced; ValueError where it lost them."""
+    """The README with its result table replaced."""
+    return between_markers(path, BEGIN, results_table(results))
+
+
+def between_markers(path: Path, begin: str, table: str) -> str:
+    """The text of a file with the table put between its markers; ValueError where it lost them."""
     text = path.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"{path.name} has lost its markers {BEGIN} and {END}; put them back around the result table")
-    before, rest = text.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    return f"{before}{BEGIN}\n{results_table(results)}\n{END}{after}"
+    if begin not in text or END not in text:
+        raise ValueError(f"{path.name} has lost its markers {begin} and {END}; put them back around the result table")
+    before, rest = text.split(begin, 1)
+    return f"{before}{begin}\n{table}\n{END}{rest.split(END, 1)[1]}"
