@@ -1,4 +1,4 @@
-"""`make bench`: the engine against the plain pipeline, in turns. Writes results.json, results.png and README's table."""
+"""`make bench`: the engine against the plain pipeline, in turns. Writes results.json, results.png, README.md."""
 
 from __future__ import annotations
 

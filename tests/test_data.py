@@ -95,7 +95,7 @@ def test_load_gives_the_official_digits(mnist):
 
 
 def test_the_official_sums_and_mirrors_are_torchvisions():
-    assert data.MD5 == dict(datasets.MNIST.resources)
+    assert dict(datasets.MNIST.resources) == data.MD5
     assert sorted(data.MIRRORS) == sorted(datasets.MNIST.mirrors)
 
 
