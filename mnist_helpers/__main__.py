@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(options) -> None:
     recipe = recipes.get(options.recipe)
-    if torch.distributed.is_torchelastic_launched():
+    if torch.distributed.is_available() and torch.distributed.is_torchelastic_launched():
         return cluster.train_share(recipe, options.seeds)
     for run in training.train_many(recipe, options.seeds):
         print(f"{recipe.name}, seed {run.seed}, {run.environment['seconds']:.0f} s, epoch {run.epoch} kept")

@@ -166,7 +166,12 @@ def test_a_damaged_data_file_is_one_clear_sentence_and_exit_2(project, capsys):
 def test_wrong_commands_exit_2(project, capsys):
     assert main(["train", "LENET6"]) == 2
     assert "there is no recipe 'LENET6'. Did you mean LENET5?" in capsys.readouterr().err
-    for wrong in (["report", "--seeds", "0"], ["report", "--chapters", "x"], ["nonsense"]):
+    for wrong in (
+        ["report", "--seeds", "0"],
+        ["report", "--chapters", "x"],
+        ["train", "MLP", "--seeds", "5-3"],
+        ["nonsense"],
+    ):
         with pytest.raises(SystemExit) as stop:
             main(wrong)
         assert stop.value.code == 2
