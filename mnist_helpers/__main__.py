@@ -7,7 +7,7 @@ import sys
 
 import torch
 
-from mnist_helpers import cluster, recipes, storage, training
+from mnist_helpers import cluster, inventory, recipes, training
 from mnist_helpers.data import DataError
 from mnist_helpers.report import SettingsError
 from mnist_helpers.report.chapters import ReportError, run_report
@@ -60,10 +60,10 @@ def _train(options) -> None:
 
 def _runs(options) -> None:
     if options.prune:
-        removed = storage.prune([*recipes.LIVE, *recipes.RECIPES.values()])
+        removed = inventory.prune([*recipes.LIVE, *recipes.RECIPES.values()])
         print(f"removed {len(removed)} that no recipe of today makes, or that were left behind")
         return
-    table, unfinished = storage.table(), storage.unfinished()
+    table, unfinished = inventory.table(), inventory.unfinished()
     print("no finished runs" if table.empty else table.to_string(index=False))
     if unfinished:
         print(f"and {unfinished} unfinished, which go on from their last epoch when they are trained again")

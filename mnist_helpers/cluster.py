@@ -10,15 +10,15 @@ import pandas as pd
 import torch
 import torch.distributed as dist
 
-from mnist_helpers import storage, training
+from mnist_helpers import training
 from mnist_helpers.recipes import Recipe
+from mnist_helpers.run import describe
 
 
 def train_share(recipe: Recipe, seeds: Sequence[int]) -> None:
-    """Train this rank's share of the seeds in turn; rank 0 then prints the table of all.
+    """Train this rank's share of the seeds in turn (a rank is one core or one GPU); rank 0 prints the table of all.
 
-    A rank is one core or one GPU. Finished runs are reused, so a restarted rank loses at most an epoch. After a
-    failure the other seeds are still trained and kept; then every rank raises TrainingError.
+    Finished runs are reused. After a failure the others are still trained; then every rank raises TrainingError.
     """
     dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
     rank, ranks, rows, failures = dist.get_rank(), dist.get_world_size(), [], []
@@ -28,7 +28,7 @@ def train_share(recipe: Recipe, seeds: Sequence[int]) -> None:
     for seed in seeds[rank::ranks]:
         try:
             run = training.train(recipe, seed, device=device, on_epoch=lambda row: None)
-            rows.append(storage.describe(run.record()) | {"rank": rank})
+            rows.append(describe(run.record()) | {"rank": rank})
         except training.TrainingError as error:
             failures.append(str(error))
     parts = [None] * ranks

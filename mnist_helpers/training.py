@@ -16,7 +16,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from mnist_helpers import data, models, parallel, storage
 from mnist_helpers.progress import Progress
 from mnist_helpers.recipes import Recipe
-from mnist_helpers.storage import Run, TrainingError
+from mnist_helpers.run import Run, describe_environment, format_epoch
+from mnist_helpers.storage import TrainingError
 
 HISTORY_KEYS = (
     "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy",
@@ -24,7 +25,7 @@ HISTORY_KEYS = (
 
 
 def print_epoch(row: dict) -> None:
-    print(storage.format_epoch(row), flush=True)
+    print(format_epoch(row), flush=True)
 
 
 def train(recipe: Recipe, seed: int, *, root="data", runs="runs", device=None, reuse=True, on_epoch=print_epoch) -> Run:
@@ -101,11 +102,12 @@ def _run_in_turn(work: Callable, jobs: list[tuple], progress: Progress):
 
 def _train_and_keep(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, folder: Path, on_epoch) -> Run:
     """Train from the checkpoint on, if there is one; keep a checkpoint after each epoch and the run at the end."""
-    past, start = storage.load_checkpoint(folder) or {"seconds": 0.0}, time.perf_counter()
-    about = {"recipe": recipe.fields(), "seed": seed, "environment": storage.describe_environment(device)}
+    past, start = storage.load_checkpoint(folder), time.perf_counter()
+    before = past["seconds"] if past else 0.0
+    about = {"recipe": recipe.fields(), "seed": seed, "environment": describe_environment(device)}
 
     def seconds() -> float:
-        return past["seconds"] + time.perf_counter() - start
+        return before + time.perf_counter() - start
 
     def keep(state: dict) -> None:
         storage.save_checkpoint(folder, about | {"seconds": seconds()} | state)
@@ -116,7 +118,7 @@ def _train_and_keep(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.
     with exact, current, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         history, kept = _fit(recipe, seed, mnist, device, on_epoch, past, keep)
-    environment = storage.describe_environment(device) | {"seconds": round(seconds(), 2)}
+    environment = describe_environment(device) | {"seconds": round(seconds(), 2)}
     run = Run(recipe, seed, history, **kept, environment=environment)
     storage.save(run, folder)
     return run
@@ -138,7 +140,7 @@ def _fit(
     inputs = {name: data.prepare(digits.images, recipe) for name, digits in splits.items()}
     forward = _graphed(model, inputs["train"][: recipe.batch_size]) if device.type == "cuda" else model
     parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
-    done = _restore(past, parts, device) if past and "history" in past else {"history": [], "best": (-1.0, 0.0)}
+    done = _restore(past, parts, device) if past else {"history": [], "best": (-1.0, 0.0)}
     for row in done["history"]:
         on_epoch(row)
     for epoch in range(len(done["history"]), recipe.epochs):
@@ -173,12 +175,8 @@ def _evaluate(model: nn.Module, splits: dict[str, data.Digits], inputs: dict[str
 
 
 def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over the model's parameters, fused where the device has such kernels.
-
-    Not so Adam on a CPU: fused it rounds otherwise, and the original recipes must give the plain pipeline's digits.
-    """
-    device = next(model.parameters()).device.type
-    fused = device == "cuda" or (device == "cpu" and recipe.optimizer != "adam")
+    """The recipe's optimizer over the model's parameters, fused where the device has such kernels."""
+    fused = next(model.parameters()).device.type in ("cpu", "cuda")
     options = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": fused}
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **options)

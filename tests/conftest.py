@@ -15,3 +15,12 @@ def mnist():
     from mnist_helpers import data
 
     return data.load(ROOT / "data", device="cpu")
+
+
+@pytest.fixture
+def few(mnist, monkeypatch):
+    """Trainings in this process see 4,000 training and 1,000 test digits instead of all."""
+    from mnist_helpers import data
+
+    few = data.Mnist(mnist.train[:4_000], mnist.test[:1_000])
+    monkeypatch.setattr(data, "load", lambda *_: few)

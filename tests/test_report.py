@@ -1,8 +1,13 @@
 """report.toml, the chapter helper, executing chapters, publishing, and the command line."""
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,7 +15,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from mnist_helpers import storage
+from mnist_helpers import files
 from mnist_helpers.__main__ import main
 from mnist_helpers.report import Chapter, Settings, SettingsError, read_settings
 from mnist_helpers.report.chapters import ReportError, run_chapter, run_report
@@ -98,9 +103,9 @@ def test_a_chapter_run_again_forgets_its_old_results(project):
 def test_an_interrupted_write_leaves_the_old_file(project, monkeypatch):
     target = project / "file.txt"
     target.write_bytes(b"old")
-    monkeypatch.setattr(storage.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        storage.write_atomically(target, b"new")
+        files.write_atomically(target, b"new")
     assert target.read_bytes() == b"old" and not list(project.glob(".*part"))
 
 
@@ -127,6 +132,23 @@ def test_a_chapter_executes_in_its_folder_with_the_seeds(project):
     (cell,) = nbformat.read(project / "build/01_where.ipynb", 4).cells
     assert cell.execution_count == 1 and cell.outputs[0].text == "notebooks 1\n"
     assert "execution" not in cell.metadata  # no times: they would change with every run
+
+
+def test_ctrl_c_stops_both_kernels_with_one_sentence(project):
+    """Both chapters say that they run, then sleep; the process must end long before they would."""
+    for name in ("01_a", "02_b"):
+        write_notebook(project, name, f"open('{name}', 'w').close()\nimport time; time.sleep(600)")
+    command = [sys.executable, "-m", "mnist_helpers", "report", "--chapters", "1,2"]
+    group = {"start_new_session": True} if os.name == "posix" else {}
+    report = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **group)
+    deadline = time.monotonic() + 120
+    while not all((project / "notebooks" / name).exists() for name in ("01_a", "02_b")):
+        assert report.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    report.send_signal(signal.SIGINT)
+    _, errors = report.communicate(timeout=120)
+    assert report.returncode == 130
+    assert errors.strip() == "stopped; trainings are kept in runs/ up to their last epoch, and go on there"
 
 
 def test_only_a_full_report_publishes(project, monkeypatch):

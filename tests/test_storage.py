@@ -3,7 +3,6 @@
 import hashlib
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -14,23 +13,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
 
-from mnist_helpers import data, recipes, storage, training
-from mnist_helpers.__main__ import main
+from mnist_helpers import recipes, storage, training
+from mnist_helpers.run import format_epoch
 
 CPU = torch.device("cpu")
 QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=3)
 CYCLE = replace(QUICK, name="CYCLE", optimizer="adamw", weight_decay=0.01, schedule="one-cycle", shuffle=True)
 LONG = replace(CYCLE, name="LONG", epochs=8)  # a good second an epoch
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def few(mnist, monkeypatch):
-    """4,000 training and 1,000 test digits instead of all."""
-    few = data.Mnist(mnist.train[:4_000], mnist.test[:1_000])
-    monkeypatch.setattr(data, "load", lambda *_: few)
 
 
 def interrupt_after(recipe, epochs: int, runs) -> Path:
@@ -58,12 +49,12 @@ def test_an_interrupted_training_goes_on_with_the_same_digits(change, few, tmp_p
     whole = training.train(recipe, 42, runs=tmp_path / "whole", device="cpu")
     printed = capsys.readouterr().out
     folder = interrupt_after(recipe, 1, tmp_path / "runs")
-    assert storage._beside(folder, "checkpoint").is_file()
+    assert storage.beside(folder, "checkpoint").is_file()
     seen = []
     resumed = training.train(recipe, 42, runs=tmp_path / "runs", device="cpu", on_epoch=seen.append)
     assert_equal(resumed, whole)
-    assert "\n".join(map(storage.format_epoch, seen)) == printed.strip()  # what was finished is shown again
-    assert not storage._beside(folder, "checkpoint").exists() and not recwarn.list
+    assert "\n".join(map(format_epoch, seen)) == printed.strip()  # what was finished is shown again
+    assert not storage.beside(folder, "checkpoint").exists() and not recwarn.list
 
 
 def test_a_training_goes_on_from_the_checkpoint_and_reuse_false_starts_over(few, tmp_path):
@@ -77,9 +68,9 @@ def test_a_training_goes_on_from_the_checkpoint_and_reuse_false_starts_over(few,
 
 def test_a_damaged_or_foreign_checkpoint_is_set_aside(few, tmp_path):
     whole = training.train(QUICK, 42, runs=tmp_path / "whole", device="cpu")
-    foreign = storage._beside(interrupt_after(replace(QUICK, learning_rate=0.02), 1, tmp_path), "checkpoint")
+    foreign = storage.beside(interrupt_after(replace(QUICK, learning_rate=0.02), 1, tmp_path), "checkpoint")
     for message in ("its checksum is wrong", "it is of another recipe, seed or version"):
-        path = storage._beside(interrupt_after(QUICK, 1, tmp_path), "checkpoint")
+        path = storage.beside(interrupt_after(QUICK, 1, tmp_path), "checkpoint")
         path.write_bytes(path.read_bytes()[:-1] if "checksum" in message else foreign.read_bytes())
         with pytest.warns(UserWarning, match=f"{message}.*starts over"):
             assert_equal(training.train(QUICK, 42, runs=tmp_path, device="cpu"), whole)
@@ -153,38 +144,6 @@ def test_a_folder_that_cannot_be_written_is_said_before_training(tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(training.TrainingError, match="locked cannot be written to: Permission denied"):
         training.train(QUICK, 42, runs=tmp_path / "locked", device="cpu")
-
-
-def test_runs_are_listed_and_pruned(few, tmp_path, monkeypatch, capsys):
-    (tmp_path / "report.toml").write_text("")
-    monkeypatch.chdir(tmp_path)
-    assert main(["runs"]) == 0 and "no finished runs" in capsys.readouterr().out
-    old = replace(QUICK, name="OLD", learning_rate=0.02)
-    for recipe in (QUICK, old):
-        training.train(recipe, 42, root=ROOT / "data", device="cpu")
-    runs = tmp_path / "runs"
-    for recipe in (replace(QUICK, epochs=2), replace(old, epochs=2)):
-        folder = storage.folder(recipe, 42, runs, CPU, torch.get_num_threads())
-        state = {"recipe": recipe.fields(), "seed": 42, "environment": storage.describe_environment(CPU)}
-        storage.save_checkpoint(folder, state)
-    (runs / ".damaged-x").mkdir()
-    monkeypatch.setitem(recipes.RECIPES, "QUICK", QUICK)
-    monkeypatch.setitem(recipes.RECIPES, "SHORT", replace(QUICK, epochs=2))
-    capsys.readouterr()
-    assert main(["runs"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:3] == ["recipe", "seed", "epochs"] and "2 unfinished" in lines[-1]
-    assert [line.split()[:3] for line in lines[1:3]] == [["OLD", "42", "3"], ["QUICK", "42", "3"]]
-    used = storage.folder(old, 1, runs, CPU, 1)  # one that another process trains now
-    storage.save_checkpoint(used, {"recipe": old.fields(), "seed": 1, "environment": storage.describe_environment(CPU)})
-    with FileLock(storage._beside(used, "lock")):
-        assert main(["runs", "--prune"]) == 0
-    storage.save_checkpoint(storage.folder(QUICK, 42, runs, CPU, torch.get_num_threads()), {})  # of a finished run
-    assert storage.unfinished() == 2
-    assert main(["runs", "--prune"]) == 0
-    assert re.findall(r"removed (\d)", capsys.readouterr().out) == ["3", "2"]  # then it is in use no more
-    assert list(storage.table()["recipe"]) == ["QUICK"]
-    assert len(list(runs.glob(".unfinished/*.checkpoint"))) == 1  # SHORT's
 
 
 def test_the_key_follows_recipe_seed_device_threads_and_source(tmp_path, monkeypatch):

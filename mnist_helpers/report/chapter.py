@@ -17,8 +17,8 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from mnist_helpers.data import project_path
+from mnist_helpers.files import write_atomically
 from mnist_helpers.report.settings import FIRST_SEED, read_settings
-from mnist_helpers.storage import write_atomically
 
 OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.json go; `report` and the tests set it
 SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's

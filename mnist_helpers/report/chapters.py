@@ -20,10 +20,10 @@ from tqdm import tqdm
 
 from mnist_helpers import recipes, training
 from mnist_helpers.data import project_path
+from mnist_helpers.files import write_atomically
 from mnist_helpers.report.chapter import OUT, SEEDS
 from mnist_helpers.report.settings import FIRST_SEED, read_settings
 from mnist_helpers.report.summary import readme_with
-from mnist_helpers.storage import write_atomically
 
 
 class ReportError(Exception):
