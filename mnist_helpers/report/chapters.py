@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
@@ -71,8 +72,8 @@ def _chosen(numbers: list[int] | None) -> list[Path]:
 
 def run_chapters(chapters: list[Path], folder: Path) -> None:
     """Execute chapters into a folder, two at once; after a failure the others still run, then the first is raised."""
-    cells = sum(len(nbformat.read(path, 4).cells) for path in chapters)
-    with tqdm(total=cells, unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
+    cells = {path: len(nbformat.read(path, 4).cells) for path in chapters}
+    with tqdm(total=sum(cells.values()), unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
 
         def run(path: Path) -> None:
             began = time.perf_counter()
@@ -80,22 +81,23 @@ def run_chapters(chapters: list[Path], folder: Path) -> None:
             tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
 
         with ThreadPoolExecutor(2) as pool:  # also: outside the main thread nbclient does not swallow Ctrl-C
-            running = [pool.submit(run, path) for path in chapters]
+            # the one with the most cells first, so that no long one is left over at the end
+            running = {path: pool.submit(run, path) for path in sorted(chapters, key=cells.get, reverse=True)}
             try:
-                while not all(future.done() for future in running):
-                    wait(running, timeout=0.5)  # without one Windows would not see Ctrl-C
+                while not all(future.done() for future in running.values()):
+                    wait(running.values(), timeout=0.5)  # without one Windows would not see Ctrl-C
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
-                _stop_kernels(running)
+                _stop_kernels(running.values())
                 raise
-    for future in running:
-        future.result()
+    for path in chapters:
+        running[path].result()
 
 
 _clients: set[NotebookClient] = set()  # with a kernel now, to be stopped by Ctrl-C
 
 
-def _stop_kernels(running: list[Future]) -> None:
+def _stop_kernels(running: Iterable[Future]) -> None:
     while not all(future.done() for future in running):
         for client in list(_clients):
             with suppress(Exception):  # a kernel that is only starting, or has just ended
