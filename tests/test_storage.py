@@ -54,7 +54,8 @@ def test_an_interrupted_training_goes_on_with_the_same_digits(change, few, tmp_p
     resumed = training.train(recipe, 42, runs=tmp_path / "runs", device="cpu", on_epoch=seen.append)
     assert_equal(resumed, whole)
     assert "\n".join(map(format_epoch, seen)) == printed.strip()  # what was finished is shown again
-    assert not storage.beside(folder, "checkpoint").exists() and not recwarn.list
+    assert not storage.beside(folder, "checkpoint").exists()
+    assert not [warning for warning in recwarn if "set aside" in str(warning.message)]  # others may warn as they like
 
 
 def test_a_training_goes_on_from_the_checkpoint_and_reuse_false_starts_over(few, tmp_path):
