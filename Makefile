@@ -13,7 +13,7 @@ install: .venv/installed
 	@$(RUN) pip install --quiet --disable-pip-version-check --editable ".[test,lab]"
 	@touch $@
 
-# SEEDS=1 or CHAPTERS=3,4: a quick or partial report, written under build/
+# SEEDS=1 or CHAPTERS=3,4: a quick or partial report, PDF included, written under build/
 report: install
 	@$(RUN) mnist_helpers report $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CHAPTERS),--chapters $(CHAPTERS))
 

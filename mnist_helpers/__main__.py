@@ -1,17 +1,12 @@
-"""python -m mnist_helpers report | train | runs: the command line."""
+"""python -m mnist_helpers report | pdf | train | runs: the command line. Imports on demand: the PDF needs no torch."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-import torch
-
-from mnist_helpers import cluster, inventory, recipes, training
-from mnist_helpers.data import DataError
-from mnist_helpers.report import SettingsError
-from mnist_helpers.report.chapters import ReportError, run_report
-from mnist_helpers.report.settings import FIRST_SEED
+from mnist_helpers.report.settings import CODE, FIRST_SEED
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,12 +14,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except (DataError, SettingsError, ValueError) as error:
+    except Exception as error:
+        code = getattr(error, "exit_code", 2 if isinstance(error, ValueError) else None)
+        if code is None:  # a bug of ours: its traceback helps
+            raise
         print(f"error: {error}", file=sys.stderr)
-        return 2
-    except (ReportError, training.TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return code
     except KeyboardInterrupt:
         print("\nstopped; trainings are kept in runs/ up to their last epoch, and go on there", file=sys.stderr)
         return 130
@@ -37,9 +32,14 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="run the chapters and write the report")
     report.add_argument("--seeds", type=_count, help="seeds a network, instead of report.toml's (writes to build/)")
     report.add_argument("--chapters", type=_numbers, help="only these, such as 3,4 (writes to build/)")
-    report.set_defaults(run=lambda options: run_report(options.seeds, options.chapters))
+    report.set_defaults(run=_report)
+    pdf = commands.add_parser("pdf", help="write report.pdf from the executed notebooks in notebooks/")
+    pdf.add_argument("chapters", nargs="?", type=_numbers, help="only these, such as 3,4 (writes to build/)")
+    pdf.add_argument("-o", "--output", type=Path, help="another file than report.pdf")
+    pdf.add_argument("--code", choices=CODE, default="", help="where the code is shown, instead of report.toml's")
+    pdf.set_defaults(run=_pdf)
     train = commands.add_parser("train", help="train a named recipe")
-    train.add_argument("recipe", help=f"one of {', '.join(recipes.RECIPES)}")
+    train.add_argument("recipe", help="such as LENET5 or ORIGINAL_MLP; a wrong name lists them all")
     seeds = f"how many, from {FIRST_SEED} on, or the first and the last, such as 0-63 (default 1)"
     train.add_argument("--seeds", type=_seeds, default=_seeds("1"), help=seeds)
     train.set_defaults(run=_train)
@@ -49,7 +49,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _report(options) -> None:
+    from mnist_helpers.report.chapters import run_report
+
+    run_report(options.seeds, options.chapters)
+
+
+def _pdf(options) -> None:
+    from mnist_helpers.files import project_path
+    from mnist_helpers.report.exporter import build_pdf, chosen_chapters
+
+    target = options.output or project_path("build/report.pdf" if options.chapters else "report.pdf")
+    build_pdf(chosen_chapters(options.chapters), target, options.code)
+    print(f"wrote {target}")
+
+
 def _train(options) -> None:
+    import torch
+
+    from mnist_helpers import cluster, recipes, training
+
     recipe = recipes.get(options.recipe)
     if torch.distributed.is_available() and torch.distributed.is_torchelastic_launched():
         return cluster.train_share(recipe, options.seeds)
@@ -59,6 +78,8 @@ def _train(options) -> None:
 
 
 def _runs(options) -> None:
+    from mnist_helpers import inventory, recipes
+
     if options.prune:
         removed = inventory.prune([*recipes.LIVE, *recipes.RECIPES.values()])
         print(f"removed {len(removed)} that no recipe of today makes, or that were left behind")

@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mnist_helpers.files import project_path
+
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images in [0, 1]; chapter 1 computes them
 CLASSES = 10
 # Both lists are torchvision's, which a test checks: importing it takes longer than reading the data.
@@ -34,6 +36,8 @@ MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.
 
 class DataError(Exception):
     """A data file or data set that cannot be used; the message says which, why and what to do."""
+
+    exit_code = 2  # of the command line: bad input
 
 
 @dataclass(frozen=True)
@@ -60,16 +64,6 @@ class Mnist:
 
     train: Digits
     test: Digits
-
-
-def project_path(path: str | Path) -> Path:
-    """An absolute path as it is; a relative one from the nearest parent folder that holds report.toml.
-
-    Jupyter and nbval start kernels in notebooks/, so the current folder alone would not find data/ and runs/.
-    """
-    here = Path.cwd()
-    home = next((folder for folder in (here, *here.parents) if (folder / "report.toml").is_file()), here)
-    return home / path  # joining an absolute path gives that path
 
 
 def best_device(device: str | torch.device | None = None) -> torch.device:

@@ -1,9 +1,20 @@
-"""Writing a file whole or not at all."""
+"""Where the project's files are, and writing one whole or not at all."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+
+def project_path(path: str | Path, start: Path | None = None) -> Path:
+    """An absolute path as it is; a relative one from the nearest folder, from `start` upwards, that holds report.toml.
+
+    start: the current folder by default. Jupyter and nbval start kernels in notebooks/, so that folder alone would
+    not find data/ and runs/.
+    """
+    here = start or Path.cwd()
+    home = next((folder for folder in (here, *here.parents) if (folder / "report.toml").is_file()), here)
+    return home / path  # joining an absolute path gives that path
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from mnist_helpers import storage
-from mnist_helpers.data import project_path
+from mnist_helpers.files import project_path
 from mnist_helpers.recipes import Recipe
 from mnist_helpers.run import describe, describe_environment
 

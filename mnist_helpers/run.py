@@ -73,6 +73,13 @@ def describe(record: dict) -> dict:
     }
 
 
+def format_environment(environment: dict) -> str:
+    """Device and versions in one line, without date and time."""
+    versions = ", ".join(f"{name} {environment[name]}" for name in ("torch", "torchvision", "numpy"))
+    device = f"{environment['device']} ({environment['device_name']}), {environment['threads']} thread(s) a training"
+    return f"{device}, {versions}, Python {environment['python']}"
+
+
 def describe_environment(device: torch.device) -> dict:
     """Device, threads, versions and date: what a result must name."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()

@@ -20,8 +20,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from mnist_helpers.data import project_path
-from mnist_helpers.files import write_atomically
+from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.recipes import Recipe
 from mnist_helpers.run import Run, describe_environment
 
@@ -31,6 +30,8 @@ UNFINISHED = ".unfinished"  # the folder in runs/ with checkpoints and locks
 
 class TrainingError(Exception):
     """A training that cannot go on or be kept; the message names it and the cause."""
+
+    exit_code = 1
 
 
 # --- where a run is kept --------------------------------------------------------------------------------------

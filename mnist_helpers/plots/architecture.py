@@ -13,7 +13,7 @@ from matplotlib.patches import ConnectionPatch, Polygon, Rectangle
 from mnist_helpers.parameters import Derivation
 from mnist_helpers.plots import COLOURS
 
-SMALL = 7.5  # points: text inside a drawing
+SMALL = 8  # points: text inside a drawing
 PER_UNIT = 4  # a vector's values that are as tall as one pixel of a map
 STEP = 0.75  # pixels between one map of a stack and the next, across and up
 

@@ -19,11 +19,11 @@ def accuracies(summaries: dict, known: float) -> Figure:
         ax.errorbar(summary.mean, y, xerr=[[summary.mean - low], [high - summary.mean]], fmt=marker(name),
                     color=colour(name), capsize=3, ms=5)  # fmt: skip
         ax.annotate(
-            f"{summary.mean:.2f}", (summary.mean, y), (0, 6), textcoords="offset points", ha="center", fontsize=8
+            f"{summary.mean:.2f}", (summary.mean, y), (0, 6), textcoords="offset points", ha="center", fontsize=8.5
         )
     ax.axvline(known, color="0.4", lw=0.8, ls="--")
     ax.annotate(
-        "LeCun et al. 1998", (known, -0.45), (-4, 0), textcoords="offset points", ha="right", fontsize=8, color="0.3"
+        "LeCun et al. 1998", (known, -0.45), (-4, 0), textcoords="offset points", ha="right", fontsize=8.5, color="0.3"
     )
     ax.set_yticks(range(len(summaries)), list(reversed(summaries)))
     ax.set(xlabel="test accuracy (%)", ylim=(-0.6, len(summaries) - 0.4))

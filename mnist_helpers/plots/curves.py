@@ -77,7 +77,7 @@ def overfitting(histories: Histories, name: str) -> Figure:
             line.set_label(label)
         ax.legend(loc="center right")
     left.annotate(f"lowest test loss:\nepoch {lowest}", (lowest, left.get_ylim()[1]), (4, -2), va="top",
-                  textcoords="offset points", fontsize=8, color="0.3")  # fmt: skip
+                  textcoords="offset points", fontsize=8.5, color="0.3")  # fmt: skip
     return figure
 
 
@@ -97,7 +97,7 @@ def layer_signals(signals: dict[str, pd.DataFrame]) -> Figure:
             ax.bar_label(
                 bars,
                 [f"{value:,.0f}" if value >= 10 else f"{value:.2g}" for value in frame[quantity]],
-                fontsize=7,
+                fontsize=7.5,
                 padding=1,
             )
         ax.set(yscale="log", ylabel=quantity, xlabel="layer (inputs-outputs)")
@@ -114,7 +114,7 @@ def ladder(steps: pd.DataFrame) -> Figure:
     reach = [steps["mean"] - steps["low"], np.minimum(steps["high"], 100) - steps["mean"]]
     ax.errorbar(steps["mean"], y, xerr=reach, fmt="o", color=COLOURS["MLP"], capsize=3, ms=4)
     for position, mean in zip(y, steps["mean"], strict=True):
-        ax.annotate(f"{mean:.2f} %", (mean, position), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+        ax.annotate(f"{mean:.2f} %", (mean, position), (0, 6), textcoords="offset points", ha="center", fontsize=8.5)
     ax.set_yticks(y, steps["step"])
     ax.set(xlabel="test accuracy after 15 epochs (%)", ylim=(-0.6, len(steps) - 0.3))
     ax.grid(axis="x")

@@ -48,7 +48,7 @@ def show_images(
     for axes, image, title in zip(grid.flat, images, titles, strict=False):  # the last row may have room left
         axes.imshow(image, cmap="gray_r", vmin=low, vmax=high)
         if title:
-            axes.set_title(title, fontsize=8, loc="center", pad=2)
+            axes.set_title(title, fontsize=8.5, loc="center", pad=2)
     return figure
 
 

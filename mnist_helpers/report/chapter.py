@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,12 +16,9 @@ from IPython.display import display
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from mnist_helpers.data import project_path
-from mnist_helpers.files import write_atomically
-from mnist_helpers.report.settings import FIRST_SEED, read_settings
-
-OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.json go; `report` and the tests set it
-SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's
+from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.report.fonts import FAMILIES, font_files
+from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
 
 
 class Chapter:
@@ -37,7 +34,7 @@ class Chapter:
         self.results: dict[str, dict] = {}
         self._count = {"figure": 0, "table": 0}
         plt.style.use(str(files("mnist_helpers") / "style.mplstyle"))
-        _add_korean_font()
+        _add_fonts()
 
     @property
     def seeds(self) -> list[int]:
@@ -58,6 +55,7 @@ class Chapter:
             figure.savefig(content, format=kind, metadata=metadata)
             write_atomically(stem.with_suffix(f".{kind}"), content.getvalue())
         about = {"role": "figure", "file": stem.name, "label": label, "caption": caption}
+        about["svg"] = hashlib.sha256(stem.with_suffix(".svg").read_bytes()).hexdigest()  # the PDF takes only this one
         width = round(figure.get_figwidth() * 96)
         display(
             {"image/png": content.getvalue(), "text/plain": f"{label}. {caption}"},
@@ -98,6 +96,7 @@ class Chapter:
              "n": f"{e['n']:,}", "unit": e["unit"]}
             for key, e in self.results.items()
         ]  # fmt: skip
+        self.say(f"Table {self.number}.{self._count['table'] + 1} lists the numbers that this chapter stands for.")
         caption = f"Headline numbers of chapter {self.number}, as in figures/results.json."
         self.table(pd.DataFrame(rows), caption, results=self.results)
 
@@ -110,12 +109,12 @@ class Chapter:
         display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "caption"}}, raw=True)
 
 
-def _add_korean_font() -> None:
-    """Let figures fall back on NanumGothic for Korean text; the package that holds it cannot be imported on 3.12+."""
-    package = find_spec("koreanize_matplotlib")
-    for weight in ("NanumGothic", "NanumGothicBold") if package else ():  # with all four, bold picks ExtraBold
-        font_manager.fontManager.addfont(Path(package.origin).parent / "fonts" / f"{weight}.ttf")
-        plt.rcParams["font.family"] = ["DejaVu Sans", "NanumGothic"]
+def _add_fonts() -> None:
+    """Let figures have the PDF's own fonts, formulas among them."""
+    for path in font_files():
+        if "Semibold" not in path.name:  # bold would be this or that
+            font_manager.fontManager.addfont(path)
+    plt.rcParams["font.family"] = FAMILIES
 
 
 def format_interval(interval) -> str:

@@ -20,15 +20,17 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
 from mnist_helpers import recipes, training
-from mnist_helpers.data import project_path
-from mnist_helpers.files import write_atomically
-from mnist_helpers.report.chapter import OUT, SEEDS
-from mnist_helpers.report.settings import FIRST_SEED, read_settings
+from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.report.exporter import build_pdf, chosen_chapters
+from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
 from mnist_helpers.report.summary import readme_with
+from mnist_helpers.run import Run, format_environment
 
 
 class ReportError(Exception):
     """A chapter that cannot be run; the message names the chapter, the cell and the error."""
+
+    exit_code = 1
 
 
 def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> None:
@@ -39,7 +41,7 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     """
     n = seeds or read_settings().seeds
     full = seeds is None and numbers is None
-    chapters = _chosen(numbers)
+    chapters = chosen_chapters(numbers)
     if full:
         readme_with({}, project_path("README.md"))  # lost markers are better known now than in 20 minutes
     out = project_path("build/report" if full else "build/partial")
@@ -49,35 +51,41 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     print(f"{len(chapters)} chapters with {n} seed(s); with nothing trained yet about 20 minutes for everything on two")
     print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
     start = time.perf_counter()
+    about = {}
     if numbers is None:
-        training.train_grid(recipes.LIVE, range(FIRST_SEED, FIRST_SEED + n))
+        about = _made(training.train_grid(recipes.LIVE, range(FIRST_SEED, FIRST_SEED + n)))
         print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
-    run_chapters(chapters, out / "notebooks")
+    run_chapters(chapters, out / "notebooks", about)
+    build_pdf([out / "notebooks" / path.name for path in chapters], out / "report.pdf")
     if full:
         publish(out)
     where = project_path(".") if full else out
-    print(f"done in {time.perf_counter() - start:.0f} s: notebooks, figures and results.json are under {where}")
+    seconds = time.perf_counter() - start
+    print(f"done in {seconds:.0f} s: report.pdf, notebooks, figures and results.json are under {where}")
 
 
-def _chosen(numbers: list[int] | None) -> list[Path]:
-    paths = sorted(project_path("notebooks").glob("[0-9][0-9]_*.ipynb"))
-    if not paths:
-        raise ReportError(f"there are no chapters in {project_path('notebooks')}; run this in the project's folder")
-    known = {int(path.name[:2]): path for path in paths}
-    for number in numbers or []:
-        if number not in known:
-            raise ValueError(f"there is no chapter {number}; the chapters are {', '.join(map(str, known))}")
-    return [known[number] for number in sorted(set(numbers))] if numbers else paths
+def _made(grid: dict[str, list[Run]]) -> dict:
+    """What the report's last page says of its trainings."""
+    runs = [run for runs in grid.values() for run in runs]
+    return {
+        "seeds": sorted({run.seed for run in runs}),
+        "trainings": len(runs),
+        "seconds": sum(run.environment["seconds"] for run in runs),
+        "environments": sorted({format_environment(run.environment) for run in runs}),
+    }
 
 
-def run_chapters(chapters: list[Path], folder: Path) -> None:
-    """Execute chapters into a folder, two at once; after a failure the others still run, then the first is raised."""
+def run_chapters(chapters: list[Path], folder: Path, about: dict | None = None) -> None:
+    """Execute chapters into a folder, two at once; after a failure the others still run, then the first is raised.
+
+    about: goes into each notebook's metadata under "report".
+    """
     cells = {path: len(nbformat.read(path, 4).cells) for path in chapters}
     with tqdm(total=sum(cells.values()), unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
 
         def run(path: Path) -> None:
             began = time.perf_counter()
-            run_chapter(path, folder / path.name, on_cell=lambda: bar.update(1))
+            run_chapter(path, folder / path.name, about, on_cell=lambda: bar.update(1))
             tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
 
         with ThreadPoolExecutor(2) as pool:  # also: outside the main thread nbclient does not swallow Ctrl-C
@@ -105,7 +113,7 @@ def _stop_kernels(running: Iterable[Future]) -> None:
         time.sleep(0.2)
 
 
-def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
+def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=lambda: None) -> None:
     """Execute a notebook in a fresh kernel and write it to target; ReportError names the cell that failed."""
     notebook = nbformat.read(source, 4)
     client = NotebookClient(
@@ -132,6 +140,7 @@ def run_chapter(source: Path, target: Path, on_cell=lambda: None) -> None:
     finally:
         _clients.discard(client)
     notebook.metadata["language_info"] = {"name": "python"}  # the rest changes with every Python version
+    notebook.metadata["report"] = about or {}
     write_atomically(target, nbformat.writes(notebook).encode())
 
 
@@ -144,7 +153,7 @@ def _plain(text: str) -> str:
 
 
 def publish(out: Path) -> None:
-    """Put what a full run made into notebooks/ and figures/, and its results into the README's table.
+    """Put what a full run made into notebooks/, figures/ and report.pdf, and its results into the README's table.
 
     What could fail is done before the first file is written; each file is replaced whole.
     """
@@ -159,3 +168,4 @@ def publish(out: Path) -> None:
         if path.name not in made and re.match(r"\d\d_", path.name):
             path.unlink()  # a figure that no chapter draws any more
     write_atomically(project_path("README.md"), readme.encode())
+    write_atomically(project_path("report.pdf"), (out / "report.pdf").read_bytes())

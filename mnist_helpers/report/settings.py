@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import date as Date
 from pathlib import Path
 
-from mnist_helpers.data import project_path
+from mnist_helpers.files import project_path
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,10 +16,12 @@ else:
     import tomli as tomllib
 
 FIRST_SEED = 42
+OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.json go; `report` and the tests set it
+SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's
 CODE = ("appendix", "show", "hide")
 
 
-class SettingsError(Exception):
+class SettingsError(ValueError):
     """report.toml cannot be used; the message names the key and what is expected."""
 
 

@@ -1,0 +1,102 @@
+"""What each cell of an executed notebook gives to the document, in order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from nbconvert.filters import strip_ansi
+from nbformat import NotebookNode
+
+from mnist_helpers.files import project_path
+from mnist_helpers.report.document import Origin, Piece
+from mnist_helpers.report.settings import OUT
+from mnist_helpers.report.tables import read_table
+
+WIDTH = 92  # characters of code or output in a line of the page
+OBJECT = re.compile(r"\[?<[^\n]*>\]?|\[?(Text|Axes)\([^\n]*")  # what a plotting call returns, shown by accident
+PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+
+
+def chapter_pieces(notebook: NotebookNode, resources: dict, *, show_code: bool) -> list[Piece]:
+    """Text and results of a notebook that nbconvert's preprocessors have been through; code where it is asked for."""
+    origin = Origin(resources["metadata"]["name"], _folder(resources), resources.get("outputs", {}))
+    pieces = []
+    for index, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "markdown":
+            pieces.append(Piece(cell.source, origin=origin, cell=index))
+        elif cell.cell_type == "code":
+            if show_code and cell.source.strip():
+                pieces.append(Piece(item=_code(cell), origin=origin, cell=index))
+            for output in cell.outputs:
+                pieces += [Piece(**part, origin=origin, cell=index) for part in _output(output, origin)]
+    return pieces
+
+
+def code_pieces(notebook: NotebookNode, resources: dict) -> list[Piece]:
+    """The code of a notebook under a heading, for the appendix."""
+    name = resources["metadata"]["name"]
+    origin = Origin(f"code of {name}", _folder(resources), {})
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    return [Piece(f"## {name}.ipynb {{.unlisted}}"), *(Piece(item=_code(cell), origin=origin) for cell in code)]
+
+
+def _folder(resources: dict) -> Path:
+    return Path(resources["metadata"].get("path") or ".").resolve()
+
+
+def _code(cell: NotebookNode) -> dict:
+    return {"kind": "code", "text": wrap(cell.source.strip("\n"))}
+
+
+def wrap(text: str) -> str:
+    """Break what has no blank for a whole line; Typst breaks lines at blanks only, and would cut it."""
+    return re.sub(rf"(\S{{{WIDTH}}})(?=\S)", r"\1\n", text)
+
+
+def _output(output: NotebookNode, origin: Origin) -> list[dict]:
+    """The arguments of the Pieces that an output gives: none for a caption, a progress bar, or an object's name."""
+    if output.output_type == "stream":
+        return _printed(output.text) if output.name == "stdout" else []  # stderr: bars and warnings, no results
+    data, about = output.data, output.metadata.get("report", {})
+    if about.get("role") == "caption" or "application/vnd.jupyter.widget-view+json" in data:
+        return []
+    if about.get("role") == "table" or "<table" in data.get("text/html", ""):
+        return [{"item": read_table(data["text/html"], about.get("caption"), about.get("label"))}]
+    kind = next((kind for kind in PICTURES if kind in data), None)
+    if kind:
+        return [{"item": _figure(output, about, kind, origin)}]
+    words = data.get("text/markdown") or data.get("text/latex")
+    if words:  # a computed formula stays on the page of the words before it
+        return [{"raw": "#kept["}, {"markdown": words}, {"raw": "]"}] if "$$" in words else [{"markdown": words}]
+    return [] if OBJECT.fullmatch(data.get("text/plain", "").strip()) else _printed(data.get("text/plain", ""))
+
+
+def _printed(text: str) -> list[dict]:
+    text = wrap(strip_ansi(text).strip("\n"))
+    return [{"item": {"kind": "output", "text": text}}] if text.strip() else []
+
+
+def _figure(output: NotebookNode, about: dict, kind: str, origin: Origin) -> dict:
+    """A figure: the SVG that was written with it, if it is there and the same one; else the notebook's own picture."""
+    shown = output.metadata.get(kind, {})
+    caption = about.get("caption")
+    vector = _vector(about, origin) if "svg" in about else None
+    return {
+        "kind": "figure", "label": about.get("label"), "caption": caption,
+        "alt": caption or shown.get("alt") or "a figure without a caption",
+        "file": str(vector) if vector else output.metadata.filenames[kind],
+        "width": shown["width"] / 96 if "width" in shown else None,  # inches: a browser has 96 pixels in one
+    }  # fmt: skip
+
+
+def _vector(about: dict, origin: Origin) -> Path | None:
+    """The figure's SVG: beside the notebooks, or where a notebook run by hand has put it."""
+    places = [origin.folder.parent / "figures", project_path("build/live/figures", origin.folder)]
+    places += [Path(os.environ[OUT]) / "figures"] if OUT in os.environ else []
+    for path in (place / f"{about['file']}.svg" for place in places):
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == about["svg"]:
+            return path
+    return None

@@ -1,0 +1,160 @@
+"""`jupyter nbconvert --to report`, JupyterLab's export menu and `build_pdf`: executed notebooks as one PDF."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shutil
+import subprocess
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+import nbformat
+import typst
+from nbconvert.exporters import Exporter
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+from traitlets import Unicode, default
+
+from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.report.cells import Piece, chapter_pieces, code_pieces
+from mnist_helpers.report.document import PdfError, to_typst
+from mnist_helpers.report.fonts import font_files
+from mnist_helpers.report.settings import CODE, Settings, read_settings
+from mnist_helpers.report.summary import abstract, how_it_was_made
+
+
+class RequireExecuted(Preprocessor):
+    """Refuses a notebook with a cell that has not been run, or that failed."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        name = resources["metadata"]["name"]
+        for index, cell in enumerate(nb.cells, 1):
+            if cell.cell_type != "code" or not cell.source.strip():
+                continue
+            where = f"chapter {name}, cell {index} ({cell.source.strip().splitlines()[0]!r})"
+            failed = [output for output in cell.outputs if output.output_type == "error"]
+            if failed:
+                raise PdfError(f"{where} failed with {failed[0].ename}. Mend it and run the chapter again.")
+            if cell.execution_count is None:
+                raise PdfError(f"{where} has not been run. Run all cells and save, or use `make report`.")
+        return nb, resources
+
+
+class ReportExporter(Exporter):
+    """Executed notebooks as one PDF, typeset by pandoc and Typst, with the names of report.toml."""
+
+    export_from_notebook = "Report (PDF)"
+    output_mimetype = "application/pdf"
+    code = Unicode("", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says").tag(config=True)
+
+    @default("file_extension")
+    def _file_extension(self) -> str:
+        return ".pdf"
+
+    @default("preprocessors")
+    def _preprocessors(self) -> list:
+        names = ("CoalesceStreamsPreprocessor", "ExtractAttachmentsPreprocessor", "ExtractOutputPreprocessor")
+        return [RequireExecuted, *(f"nbconvert.preprocessors.{name}" for name in names)]
+
+    def from_notebook_node(self, nb: NotebookNode, resources=None, **kwargs) -> tuple[bytes, dict]:
+        """One notebook as a PDF."""
+        resources = self._init_resources(resources)
+        return self.from_notebooks([(nb, resources)]), resources
+
+    def from_notebooks(self, notebooks: list[tuple[NotebookNode, dict]]) -> bytes:
+        """Several notebooks, each with nbconvert's resources (metadata: name and path), as one PDF."""
+        home = Path(notebooks[0][1]["metadata"].get("path") or ".").resolve()
+        settings = read_settings(project_path("report.toml", home))
+        code = self.code or settings.code
+        chapters, listings, results, made = [], [], {}, {}
+        for nb, resources in notebooks:
+            resources.setdefault("unique_key", resources["metadata"]["name"])
+            nb, resources = super().from_notebook_node(nb, resources)
+            chapters += chapter_pieces(nb, resources, show_code=code == "show")
+            listings += code_pieces(nb, resources) if code == "appendix" else []
+            results |= _results(nb)
+            made = made or nb.metadata.get("report", {})
+        facts = made | {"commit": _commit(home), "date": settings.date or datetime.date.today().isoformat()}
+        pieces = [*abstract(results), Piece(raw="#contents()"), *chapters, Piece(raw="#references()")]
+        if listings:
+            pieces += [Piece("# The code"), *listings]
+        pieces += how_it_was_made(facts)
+        return typeset(pieces, settings, home)
+
+
+def chosen_chapters(numbers: list[int] | None) -> list[Path]:
+    """The notebooks of these chapters, of all by default."""
+    paths = sorted(project_path("notebooks").glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        raise PdfError(f"there are no chapters in {project_path('notebooks')}; run this in the project's folder")
+    known = {int(path.name[:2]): path for path in paths}
+    for number in numbers or []:
+        if number not in known:
+            raise ValueError(f"there is no chapter {number}; the chapters are {', '.join(map(str, known))}")
+    return [known[number] for number in sorted(set(numbers))] if numbers else paths
+
+
+def build_pdf(paths: list[Path], target: Path, code: str = "") -> None:
+    """Write the notebooks as one PDF; an existing file is replaced only by a complete new one."""
+    exporter, notebooks = ReportExporter(code=code), []
+    for path in paths:
+        if not path.is_file():
+            raise PdfError(f"there is no notebook {path}")
+        resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
+        notebooks.append((nbformat.read(path, 4), exporter._init_resources(resources)))
+    write_atomically(target, exporter.from_notebooks(notebooks))
+
+
+def typeset(pieces: list[Piece], settings: Settings, home: Path) -> bytes:
+    """The PDF of a list of pieces: accessible (PDF/UA-1), all fonts embedded, the same bytes each time."""
+    date = _date(settings.date)
+    with tempfile.TemporaryDirectory() as folder:
+        build = Path(folder)
+        body, items = to_typst(pieces, build)
+        about = {key: getattr(settings, key) for key in ("title", "course", "name", "student_id")}
+        report = {"about": about, "items": items, "date-shown": settings.date or date.isoformat()}
+        report["date"] = {"year": date.year, "month": date.month, "day": date.day}
+        (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
+        package = files("mnist_helpers")
+        for source in (package / "report" / "template.typ", package / "references.bib"):
+            (build / source.name).write_bytes(source.read_bytes())
+        main = '#import "template.typ": *\n#show: report\n#title-page()\n#show: numbered-pages\n' + body
+        (build / "main.typ").write_text(main, encoding="utf-8")
+        (build / "fonts").mkdir()
+        for font in font_files():  # Typst searches whole folders, and those hold more weights
+            shutil.copy(font, build / "fonts")
+        at = datetime.datetime(date.year, date.month, date.day, tzinfo=datetime.timezone.utc)
+        try:
+            return typst.compile(
+                build / "main.typ", root=build, font_paths=[build / "fonts"], ignore_system_fonts=True,
+                pdf_standards=["ua-1"], timestamp=at,
+            )  # fmt: skip
+        except typst.TypstError as error:
+            raise PdfError(f"the report could not be typeset: {error}") from error
+
+
+def _results(nb: NotebookNode) -> dict[str, dict]:
+    """The headline numbers that a chapter shows, as in results.json."""
+    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
+    found = [output.get("metadata", {}).get("report", {}).get("results", {}) for output in outputs]
+    return {key: entry for results in found for key, entry in results.items()}
+
+
+def _date(text: str) -> datetime.date:
+    """The date of report.toml where it is one, such as 2026-11-25, else today."""
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        return datetime.date.today()
+
+
+def _commit(folder: Path) -> str:
+    """The commit that the folder is at, `unknown` without git."""
+    try:
+        command = ["git", "rev-parse", "--short=12", "HEAD"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=10)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"

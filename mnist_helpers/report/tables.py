@@ -1,0 +1,76 @@
+"""An HTML table, as pandas and others show it, as the rows and columns that template.typ draws."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from bs4 import BeautifulSoup, Tag
+
+NUMBER = re.compile(r"[-+−±]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?")
+# points of text: how many characters a row of the page holds at that size
+SIZES = ((9.4, 100), (8.6, 111), (7.8, 124), (7.0, 140), (6.2, float("inf")))
+HEADER = 12  # characters that a column's name may ask for, whatever is below it
+UNBROKEN = 16  # rows: a longer table may break over pages
+
+
+def read_table(html: str, caption: str | None = None, label: str | None = None) -> dict:
+    """The item of the first table in the HTML; without a caption, the table's own."""
+    table = BeautifulSoup(html, "html.parser").find("table")
+    header, rows = [], []
+    for row in table.find_all("tr"):
+        top = row.find_parent("thead") or all(tag.name == "th" for tag in row.find_all(["th", "td"]))
+        (header if top else rows).append(_cells(row))
+    if caption is None and table.caption:
+        caption = table.caption.get_text(" ", strip=True)
+    return make_table([cells for cells in header if cells], [cells for cells in rows if cells], caption, label)
+
+
+def make_table(header: list, rows: list, caption: str | None = None, label: str | None = None) -> dict:
+    """The item of a table that is drawn: {"kind", caption, label, header, rows, align, size, breakable}.
+
+    header, rows: lists of rows of cells, {"text", "colspan", "rowspan"}. A number's cell gets "pad", digits that are
+    left blank so that the decimal points of a column stand below one another.
+    """
+    columns = max(sum(cell.get("colspan", 1) for cell in cells) for cells in (*header, *rows))
+    align = ["left"] * columns
+    if all(len(cells) == columns for cells in rows):  # with spans, a cell does not tell its column
+        align = ["right" if _align_decimals([cells[i] for cells in rows]) else "left" for i in range(columns)]
+    widest = [max((_width(cells[i]) for cells in rows if i < len(cells)), default=0) for i in range(columns)]
+    if all(len(cells) == columns for cells in header):
+        for cells in header:  # its words stand below one another, so that a column is no wider than its numbers
+            for i, cell in enumerate(cells):
+                widest[i] = max(widest[i], *map(len, cell["text"].split()), min(len(cell["text"]), HEADER))
+                cell["text"] = textwrap.fill(cell["text"], widest[i], break_long_words=False, break_on_hyphens=False)
+    size = next(size for size, room in SIZES if sum(widest) + 2.2 * columns <= room)
+    return {
+        "kind": "table", "caption": caption, "label": label, "header": header, "rows": rows, "align": align,
+        "size": size, "breakable": len(rows) > UNBROKEN,
+    }  # fmt: skip
+
+
+def _cells(row: Tag) -> list[dict]:
+    cells = []
+    for tag in row.find_all(["th", "td"]):
+        spans = {key: int(tag[key]) for key in ("colspan", "rowspan") if int(tag.get(key, 1)) > 1}
+        cells.append({"text": " ".join(tag.get_text(" ", strip=True).split())} | spans)
+    return cells
+
+
+def _align_decimals(cells: list[dict]) -> bool:
+    """True for a column of numbers, whose cells get the pad that puts the decimal points below one another."""
+    texts = [cell["text"] for cell in cells]
+    if not any(map(str.strip, texts)) or not all(NUMBER.fullmatch(text) or text in ("–", "") for text in texts):
+        return False
+    tails = [re.search(r"(\.\d+)?[^.\d]*$", text)[1] or "" if "e" not in text else "" for text in texts]
+    longest = max(tails, key=len)
+    for cell, tail in zip(cells, tails, strict=True):
+        if cell["text"] not in ("–", "") and len(tail) < len(longest):
+            cell["pad"] = longest[len(tail) :]
+    return True
+
+
+def _width(cell: dict) -> float:
+    """Characters that a cell asks for; words can be put below one another, a number cannot."""
+    text = cell["text"]
+    return len(text) if len(text) < 24 else max(24, *map(len, text.split()))
