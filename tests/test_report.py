@@ -155,11 +155,13 @@ def test_only_a_full_report_publishes(project, monkeypatch):
     record = "from mnist_helpers.report import Chapter\nChapter('01_x').record('a', 1)"
     write_notebook(project, "01_x", record)
     run_report(numbers=[1])
-    assert not list((project / "figures").iterdir())
+    assert not list((project / "figures").iterdir()) and not (project / "report.pdf").exists()
+    assert (project / "build/partial/report.pdf").read_bytes().startswith(b"%PDF")
     (project / "figures" / "01_old.png").write_bytes(b"no chapter draws this any more")
     (project / "README.md").write_text(f"{BEGIN}\n{END}", encoding="utf-8")
     run_report()
-    assert [path.name for path in (project / "figures").iterdir()] == ["results.json"]
+    assert {path.name for path in (project / "figures").iterdir()} == {"results.json", "report_pages.png"}
+    assert (project / "report.pdf").read_bytes().startswith(b"%PDF")
     assert nbformat.read(project / "notebooks/01_x.ipynb", 4).cells[0].execution_count == 1
 
 

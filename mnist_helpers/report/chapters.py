@@ -21,10 +21,12 @@ from tqdm import tqdm
 
 from mnist_helpers import recipes, training
 from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.report.exporter import build_pdf, chosen_chapters
+from mnist_helpers.report.exporter import build_pdf, chosen_chapters, picture_of_pages
 from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
 from mnist_helpers.report.summary import readme_with
 from mnist_helpers.run import Run, format_environment
+
+SHOWN_PAGES = (2, 10, 26)  # in the README: the abstract, LeNet-5 drawn, networks compared
 
 
 class ReportError(Exception):
@@ -160,6 +162,8 @@ def publish(out: Path) -> None:
     figures = project_path("figures")
     results = json.loads((out / "figures" / "results.json").read_text(encoding="utf-8"))
     readme = readme_with(results, project_path("README.md"))
+    pdf = (out / "report.pdf").read_bytes()
+    (out / "figures" / "report_pages.png").write_bytes(picture_of_pages(pdf, SHOWN_PAGES))
     made = {path.name for path in (out / "figures").iterdir()}
     for folder in ("notebooks", "figures"):
         for path in sorted((out / folder).iterdir()):
@@ -168,4 +172,4 @@ def publish(out: Path) -> None:
         if path.name not in made and re.match(r"\d\d_", path.name):
             path.unlink()  # a figure that no chapter draws any more
     write_atomically(project_path("README.md"), readme.encode())
-    write_atomically(project_path("report.pdf"), (out / "report.pdf").read_bytes())
+    write_atomically(project_path("report.pdf"), pdf)

@@ -56,8 +56,8 @@ def to_typst(pieces: list[Piece], build: Path) -> tuple[str, list[dict]]:
     document = _Document(pieces, build)
     sources = [document.source(index) for index in range(len(pieces))]
     for index, text in enumerate(sources):
-        (build / f"{index}.md").write_text(text, encoding="utf-8")
-    names = [f"{index}.md" for index in range(len(pieces))]
+        (build / f"cell-{index}.md").write_text(text, encoding="utf-8")
+    names = [f"cell-{index}.md" for index in range(len(pieces))]
     # each piece a file of its own: then footnotes cannot collide, nor an open fence swallow the next cell
     tree = json.loads(_pandoc(["-f", READER, "-t", "json", "--file-scope", *names], build)[0])
     tree = walk(tree, document.collect, "typst", {})
@@ -215,7 +215,7 @@ class _Document:
             return [{"t": "Link", "c": value}, RawInline("typst", f" #cite(<{key}>)")] if key else None
         path, _, anchor = unquote(url).partition("#")
         chapter = Path(path).stem if path else self.piece.origin.name
-        label = self.targets.get((chapter, anchor.removeprefix(f"{self.index}.md__").lower()))
+        label = self.targets.get((chapter, anchor.removeprefix(f"cell-{self.index}.md__").lower()))
         if label:
             return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "]")]
         known = {piece.origin.name for piece in self.pieces}

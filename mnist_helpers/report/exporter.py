@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import typst
 from nbconvert.exporters import Exporter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
+from pypdf import PdfReader
 from traitlets import Unicode, default
 
 from mnist_helpers.files import project_path, write_atomically
@@ -133,6 +136,20 @@ def typeset(pieces: list[Piece], settings: Settings, home: Path) -> bytes:
             )  # fmt: skip
         except typst.TypstError as error:
             raise PdfError(f"the report could not be typeset: {error}") from error
+
+
+def picture_of_pages(pdf: bytes, pages: Sequence[int]) -> bytes:
+    """Those of the pages that a PDF has side by side, as PNG, for the README."""
+    pages = [page for page in pages if page <= len(PdfReader(io.BytesIO(pdf)).pages)]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "report.pdf").write_bytes(pdf)
+        images = ", ".join(f'image("report.pdf", page: {page}, width: 6cm)' for page in pages)
+        sheet = Path(folder) / "sheet.typ"
+        sheet.write_text(
+            "#set page(width: auto, height: auto, margin: 8pt, fill: luma(215))\n"
+            f"#grid(columns: {len(pages)}, gutter: 8pt, {images})"
+        )
+        return typst.compile(sheet, root=folder, format="png", ppi=150)
 
 
 def _results(nb: NotebookNode) -> dict[str, dict]:

@@ -67,8 +67,8 @@ def _opening(results: dict[str, dict]) -> str:
         f"with a **multilayer perceptron** (MLP) of {value['mlp_parameters']:,.0f}, on MNIST: "
         f"{value['train_images']:,.0f} training and {value['test_images']:,.0f} test images of handwritten digits. "
         f"Both parameter counts are derived by hand. A second MLP has as many parameters as LeNet-5. All three "
-        f"are trained by one protocol, {results['lenet5_test_accuracy']['n']} times each with different seeds. The epoch "
-        f"is chosen on {value['validation_images']:,.0f} training images that were held out, never on the test images. "
+        f"are trained by one protocol, {results['lenet5_test_accuracy']['n']} times each with different seeds. "
+        f"The epoch is chosen on {value['validation_images']:,.0f} held-out training images, never on the test images. "
         f"The table gives the mean over the seeds with its 95 % interval (Student's t). A *miss* is a test image that "
         f"is answered wrong, and a *MAC* one multiplication with its addition."
     )
