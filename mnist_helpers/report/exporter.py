@@ -13,11 +13,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import nbformat
+import pypdfium2
 import typst
 from nbconvert.exporters import Exporter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
-from pypdf import PdfReader
+from PIL import Image
 from traitlets import Unicode, default
 
 from mnist_helpers.files import project_path, write_atomically
@@ -138,18 +139,17 @@ def typeset(pieces: list[Piece], settings: Settings, home: Path) -> bytes:
             raise PdfError(f"the report could not be typeset: {error}") from error
 
 
-def picture_of_pages(pdf: bytes, pages: Sequence[int]) -> bytes:
+def picture_of_pages(pdf: bytes, numbers: Sequence[int]) -> bytes:
     """Those of the pages that a PDF has side by side, as PNG, for the README."""
-    pages = [page for page in pages if page <= len(PdfReader(io.BytesIO(pdf)).pages)]
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "report.pdf").write_bytes(pdf)
-        images = ", ".join(f'image("report.pdf", page: {page}, width: 6cm)' for page in pages)
-        sheet = Path(folder) / "sheet.typ"
-        sheet.write_text(
-            "#set page(width: auto, height: auto, margin: 8pt, fill: luma(215))\n"
-            f"#grid(columns: {len(pages)}, gutter: 8pt, {images})"
-        )
-        return typst.compile(sheet, root=folder, format="png", ppi=150)
+    document, gap = pypdfium2.PdfDocument(pdf), 12
+    pages = [document[n - 1].render(scale=0.9).to_pil() for n in numbers if n <= len(document)]
+    width, height = pages[0].size
+    sheet = Image.new("RGB", (len(pages) * (width + gap) + gap, height + 2 * gap), "lightgrey")
+    for i, page in enumerate(pages):
+        sheet.paste(page, (gap + i * (width + gap), gap))
+    content = io.BytesIO()
+    sheet.save(content, "PNG", optimize=True)
+    return content.getvalue()
 
 
 def _results(nb: NotebookNode) -> dict[str, dict]:
