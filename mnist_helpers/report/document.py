@@ -15,6 +15,8 @@ import pypandoc
 from nbconvert.utils.exceptions import ConversionException
 from pandocfilters import Link, Math, Para, RawInline, Space, Str, stringify, walk
 
+from mnist_helpers.files import project_path
+
 # Jupyter's Markdown: lists and headings need no blank line before them, ~ and ^ are themselves, [@x] is text
 READER = (
     "markdown+lists_without_preceding_blankline-blank_before_header-blank_before_blockquote-citations"
@@ -219,7 +221,9 @@ class _Document:
         if label:
             return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "]")]
         known = {piece.origin.name for piece in self.pieces}
-        if (anchor and chapter in known) or not (self.piece.origin.folder / path).exists():
+        # executed copies lie elsewhere, and not always all of them
+        places = (self.piece.origin.folder, project_path("notebooks", self.piece.origin.folder))
+        if (anchor and chapter in known) or not any((place / path).exists() for place in places):
             raise PdfError(f"{self.piece.where} links to {url}, which does not exist. Mend the link.")
         return inlines
 
