@@ -1,6 +1,7 @@
 """The report as a PDF: what is in it, what it refuses, and each pitfall on the way from a notebook to a page."""
 
 import base64
+import io
 import json
 import re
 import subprocess
@@ -12,12 +13,13 @@ import pdfplumber
 import pytest
 from nbconvert.exporters import get_exporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 from pypdf import PdfReader
 
 from mnist_helpers.__main__ import main
 from mnist_helpers.report import exporter
 from mnist_helpers.report.document import PdfError
-from mnist_helpers.report.tables import read_table
+from mnist_helpers.report.tables import read_tables
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -232,10 +234,13 @@ def test_formulas_that_jupyter_shows(project):
         "\\begin{equation*}\nE = mc^2\n\\end{equation*}",
         r"$$\begin{cases} 1 & \text{if } x > 0 \\ 0 & \text{else} \end{cases}$$",
         r"$$\hat y = \arg\max_k z_k, \quad \operatorname*{arg\,max}_k z_k$$",
-        r"- $\frac{a}{b}$ in a list",
+        r"- $\frac{a}{b}$ in a list, $ \frac{c}{d} $ with blanks, \\(e\\)",
+        r"$\mathtt{mono}$ and $\mathsf{sans}$, which must not meet names of the template",
+        "\\begin{eqnarray}\nf &=& g\n\\end{eqnarray}",
     )
     text = text_of(project, new_markdown_cell("# 1 Formulas"), *map(new_markdown_cell, formulas))
     assert "begin" not in text and "frac" not in text and "\\" not in text
+    assert "DejaVu" not in text
     assert "arg max" in text.replace("\u2006", " ").replace("argmax", "arg max") and "else" in text
 
 
@@ -273,6 +278,75 @@ def test_pictures_of_markdown(project):
         assert sum(len(page.images) for page in pdf.pages) == 3
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("a\n\n---\nNote: kept\n\n---\n\nb", "Note: kept"),
+        ("in C:\\temp\\new", "C:\\temp\\new"),
+        ("one<br>two, H<sub>2</sub>O", "two, H2O"),
+        ('```python\nx = "arg_max"\n```', 'x = "arg_max"'),
+        ("> # A heading in a quotation", "A heading in a quotation"),
+        ("## **1.1 Bold** heading", "1.1 Bold heading"),
+        ("## A [link](https://x.org)[^1]\n\n[^1]: noted", "noted"),
+        ("As in Figure 1 of LeCun et al.", "Figure 1 of LeCun"),
+        ("| a | b |\n| - | - |\n" + "".join(f"| r{i} | {i} |\n" for i in range(120)), "r119"),
+        ("<table><tr><td>left</td><td>right</td></tr></table>", "left right"),
+        ("`" + "z" * 300 + "`", "z" * 80),
+    ],
+)
+def test_markdown_that_students_write(project, source, shown):
+    assert shown in text_of(project, new_markdown_cell("# 1 A"), new_markdown_cell(source))
+    assert_on_paper(project / "out.pdf")
+
+
+def assert_on_paper(path: Path) -> None:
+    with pdfplumber.open(path) as pdf:
+        for page in pdf.pages:
+            assert all(thing["x0"] > 50 and thing["x1"] < page.width - 50 for thing in page.chars + page.images)
+            assert all(thing["bottom"] < page.height - 20 for thing in page.chars + page.images)
+
+
+def test_attachments_of_one_name_are_two_pictures(project):
+    red, blue = (base64.b64encode(png(colour)).decode() for colour in ("red", "blue"))
+    cells = [
+        new_markdown_cell("![x](attachment:a.png)", attachments={"a.png": {"image/png": data}}) for data in (red, blue)
+    ]
+    text_of(project, new_markdown_cell("# 1 A"), *cells)
+    images = {image.data for page in PdfReader(project / "out.pdf").pages for image in page.images}
+    assert len(images) == 2
+
+
+def png(colour: str, size=(4, 4)) -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", size, colour).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_what_is_too_large_is_made_to_fit(project):
+    wide = "<tr>" + "".join(f"<td>{i}.123456</td>" for i in range(30)) + "</tr>"
+    head = "<tr>" + "".join(f"<th>column {i}</th>" for i in range(30)) + "</tr>"
+    picture = base64.b64encode(png("red", (300, 4000))).decode()
+    text = text_of(
+        project,
+        new_markdown_cell("# 1 A"),
+        ran("t", shown(html=f"<table><thead>{head}</thead>{wide}</table>")),
+        ran("p", shown(png=picture), shown({"image/png": {"width": 2000}}, png=base64.b64encode(png("red")).decode())),
+        ran("o", new_output("stream", name="stdout", text=("word " * 160 + "\n") * 20)),
+        ran("m", shown(markdown="$$x$$\n\n" + "many words\n\n" * 80)),
+        ran("l", shown(html="<table>" + f"<tr><td>{'long ' * 60}</td></tr>" * 16 + "</table>")),
+    )
+    assert_on_paper(project / "out.pdf")
+    assert text.count("column 0") == 3 and "29.123456" in text
+
+
+def test_html_outputs(project):
+    two = "<table><caption>The first.</caption><tr><td>one</td></tr></table><table><tr><td>two</td></tr></table>"
+    empty = "<table><thead><tr><th></th></tr></thead><tbody></tbody></table>"
+    outputs = shown(html="<b>bold</b> words", text="<HTML object>"), shown(html=two), shown(html=empty, text="Empty")
+    text = text_of(project, new_markdown_cell("# 1 A"), ran("h", *outputs))
+    assert all(words in text for words in ("bold words", "The first.", "one", "two"))
+
+
 def test_outputs_as_a_reader_sees_them(project):
     bar = {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "100%|##| 9/9 [00:01, 9.0it/s]"}
     text = text_of(
@@ -293,8 +367,7 @@ def test_code_is_whole_where_it_is_asked_for(project, code, found):
     line = "x = '" + "y" * 300 + "end'  # a comment " + "of many words " * 20 + "last"
     text = text_of(project, new_markdown_cell("# 1 A"), ran(line), code=code).replace(" ", "")
     assert ("y" * 300 + "end'" in text) == found and ("wordslast" in text) == found
-    with pdfplumber.open(project / "out.pdf") as pdf:
-        assert all(c["x1"] < page.width - 50 for page in pdf.pages for c in page.chars)
+    assert_on_paper(project / "out.pdf")
 
 
 def test_a_long_table_repeats_its_head(project):
@@ -307,7 +380,7 @@ def test_a_long_table_repeats_its_head(project):
 
 def test_decimal_points_stand_below_one_another():
     rows = "".join(f"<tr><td>x</td><td>{number}</td></tr>" for number in ("1.25", "1,000", "–"))
-    table = read_table(f"<table><thead><tr><th>a</th><th>b</th></tr></thead>{rows}</table>")
+    (table,) = read_tables(f"<table><thead><tr><th>a</th><th>b</th></tr></thead>{rows}</table>")
     assert table["align"] == ["left", "right"]
     assert [row[1].get("pad", "") for row in table["rows"]] == ["", ".25", ""]
     assert table["header"] == [[{"text": "a"}, {"text": "b"}]]
@@ -315,7 +388,7 @@ def test_decimal_points_stand_below_one_another():
 
 def test_a_table_with_spans():
     html = "<table><tr><th colspan=2>both</th></tr><tr><td rowspan='2'>a</td><td>1</td></tr><tr><td>2</td></tr></table>"
-    table = read_table(html)
+    (table,) = read_tables(html)
     assert table["header"][0][0]["colspan"] == 2 and table["rows"][0][0]["rowspan"] == 2 and len(table["align"]) == 2
 
 
@@ -353,13 +426,15 @@ FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", 
         (FAILED, r"cell 2 \('1 / 0'\) failed with ZeroDivisionError. Mend it"),
         (new_markdown_cell(r"$\undefinedthing{x}$"), r"cell 2: the formula \\undefinedthing\{x\} cannot be read"),
         (new_markdown_cell("$$\na\n\nb\n$$"), r"cell 2: a formula in \$\$ must not contain an empty line"),
-        (new_markdown_cell("![a](gone.png)"), "cell 2 shows the picture gone.png, which does not exist"),
+        (new_markdown_cell("![a](gone.png)"), "cell 2 shows a picture that does not exist, gone.png"),
         (
             new_markdown_cell("![a](https://x.org/a.png)"),
             "cell 2 shows https://x.org/a.png, and a report fetches nothing",
         ),
         (new_markdown_cell("[a](gone.md)"), "cell 2 links to gone.md, which does not exist"),
-        (new_markdown_cell("[a](#Gone)"), "cell 2 links to #.*Gone, which does not exist"),
+        (new_markdown_cell("[a](#Gone)"), "cell 2 links to #Gone, which does not exist"),
+        (new_markdown_cell("a \U0001f389 party"), "cell 2 cannot be typeset: .*Write it in another way"),
+        (new_markdown_cell(r"$\left(x\right|$"), "cell 2 cannot be typeset|cell 2: the formula"),
         (new_markdown_cell("see Figure 1.7 here"), "cell 2 refers to Figure 1.7, which does not exist"),
     ],
 )
@@ -378,7 +453,15 @@ def test_the_command_line(project, capsys):
     assert len(PdfReader("report.pdf").pages) > len(PdfReader("two.pdf").pages)
     (project / "report.toml").write_text("title = ", encoding="utf-8")
     assert main(["pdf"]) == 2 and main(["pdf", "7"]) == 2
+    (project / "report.toml").write_text("title = ''", encoding="utf-8-sig")
+    assert main(["pdf"]) == 2
+    (project / "report.toml").unlink()
+    assert main(["pdf", "-o", str(project)]) == 2 and main(["pdf", "-o", ""]) == 2
+    (project / "notebooks" / "02_b.ipynb").write_text("{", encoding="utf-8")
+    assert main(["pdf"]) == 2
     errors = capsys.readouterr().err
+    assert len(errors.splitlines()) == 6 and "title must not be empty" in errors and "cannot be written" in errors
+    assert "02_b.ipynb is not a notebook" in errors
     assert "report.toml is not valid TOML" in errors and "there is no chapter 7" in errors
 
 
@@ -388,6 +471,14 @@ def test_nbconvert_and_jupyterlab_know_the_format(project):
     command = [sys.executable, "-m", "nbconvert", "--to", "report", str(path)]
     subprocess.run(command, check=True, cwd=project.parent, capture_output=True)
     assert "words" in PdfReader(path.with_suffix(".pdf")).pages[2].extract_text()
+
+
+def test_a_date_in_words_is_shown_and_changes_no_bytes(project, monkeypatch):
+    (project / "report.toml").write_text('date = "November 2026"', encoding="utf-8")
+    assert "November 2026" in text_of(project, new_markdown_cell("# 1 A"))
+    before = (project / "out.pdf").read_bytes()
+    text_of(project, new_markdown_cell("# 1 A"))
+    assert (project / "out.pdf").read_bytes() == before and "CreationDate (D:19700101" not in str(before[:200])
 
 
 def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):

@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from mnist_helpers.files import project_path
-from mnist_helpers.report.document import Origin, Piece
+from mnist_helpers.report.document import Origin, Piece, html_to_markdown
 from mnist_helpers.report.settings import OUT
-from mnist_helpers.report.tables import read_table
+from mnist_helpers.report.tables import read_tables, wrap
 
 WIDTH = 92  # characters of code or output in a line of the page
+UNBROKEN = 22  # lines of output: more may break over pages
 OBJECT = re.compile(r"\[?<[^\n]*>\]?|\[?(Text|Axes)\([^\n]*")  # what a plotting call returns, shown by accident
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 
@@ -26,7 +29,11 @@ def chapter_pieces(notebook: NotebookNode, resources: dict, *, show_code: bool) 
     pieces = []
     for index, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "markdown":
-            pieces.append(Piece(cell.source, origin=origin, cell=index))
+            attached = {
+                f"attachment:{name}": b64decode(next(iter(data.values())))
+                for name, data in cell.get("attachments", {}).items()
+            }
+            pieces.append(Piece(cell.source, origin=replace(origin, files=attached), cell=index))
         elif cell.cell_type == "code":
             if show_code and cell.source.strip():
                 pieces.append(Piece(item=_code(cell), origin=origin, cell=index))
@@ -48,12 +55,7 @@ def _folder(resources: dict) -> Path:
 
 
 def _code(cell: NotebookNode) -> dict:
-    return {"kind": "code", "text": wrap(cell.source.strip("\n"))}
-
-
-def wrap(text: str) -> str:
-    """Break what has no blank for a whole line; Typst breaks lines at blanks only, and would cut it."""
-    return re.sub(rf"(\S{{{WIDTH}}})(?=\S)", r"\1\n", text)
+    return {"kind": "code", "text": wrap(cell.source.strip("\n"), WIDTH)}
 
 
 def _output(output: NotebookNode, origin: Origin) -> list[dict]:
@@ -63,32 +65,38 @@ def _output(output: NotebookNode, origin: Origin) -> list[dict]:
     data, about = output.data, output.metadata.get("report", {})
     if about.get("role") == "caption" or "application/vnd.jupyter.widget-view+json" in data:
         return []
-    if about.get("role") == "table" or "<table" in data.get("text/html", ""):
-        return [{"item": read_table(data["text/html"], about.get("caption"), about.get("label"))}]
+    tables = read_tables(data.get("text/html", ""), about.get("caption"), about.get("label"))
+    if tables:
+        return [{"item": table} for table in tables]
     kind = next((kind for kind in PICTURES if kind in data), None)
     if kind:
         return [{"item": _figure(output, about, kind, origin)}]
     words = data.get("text/markdown") or data.get("text/latex")
     if words:  # a computed formula stays on the page of the words before it
-        return [{"raw": "#kept["}, {"markdown": words}, {"raw": "]"}] if "$$" in words else [{"markdown": words}]
+        short = "$$" in words and words.count("\n") < 20 and not re.search("^ *#", words, re.M)
+        return [{"raw": "#kept["}, {"markdown": words}, {"raw": "]"}] if short else [{"markdown": words}]
+    if "text/html" in data:
+        return [{"markdown": html_to_markdown(data["text/html"])}]
     return [] if OBJECT.fullmatch(data.get("text/plain", "").strip()) else _printed(data.get("text/plain", ""))
 
 
 def _printed(text: str) -> list[dict]:
-    text = wrap(strip_ansi(text).strip("\n"))
-    return [{"item": {"kind": "output", "text": text}}] if text.strip() else []
+    text = wrap(strip_ansi(text).strip("\n"), WIDTH)
+    long = sum(len(line) // WIDTH + 1 for line in text.splitlines()) > UNBROKEN
+    return [{"item": {"kind": "output", "text": text, "long": long}}] if text.strip() else []
 
 
 def _figure(output: NotebookNode, about: dict, kind: str, origin: Origin) -> dict:
     """A figure: the SVG that was written with it, if it is there and the same one; else the notebook's own picture."""
     shown = output.metadata.get(kind, {})
+    pixels = shown.get("width")
     caption = about.get("caption")
     vector = _vector(about, origin) if "svg" in about else None
     return {
         "kind": "figure", "label": about.get("label"), "caption": caption,
         "alt": caption or shown.get("alt") or "a figure without a caption",
         "file": str(vector) if vector else output.metadata.filenames[kind],
-        "width": shown["width"] / 96 if "width" in shown else None,  # inches: a browser has 96 pixels in one
+        "width": pixels / 96 if isinstance(pixels, int | float) else None,  # inches, as a browser has them
     }  # fmt: skip
 
 

@@ -19,11 +19,11 @@ from nbconvert.exporters import Exporter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from PIL import Image
-from traitlets import Unicode, default
+from traitlets import Enum, default
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.cells import Piece, chapter_pieces, code_pieces
-from mnist_helpers.report.document import PdfError, to_typst
+from mnist_helpers.report.document import PdfError, piece_of_error, to_typst
 from mnist_helpers.report.fonts import font_files
 from mnist_helpers.report.settings import CODE, Settings, read_settings
 from mnist_helpers.report.summary import abstract, how_it_was_made
@@ -51,7 +51,9 @@ class ReportExporter(Exporter):
 
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
-    code = Unicode("", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says").tag(config=True)
+    code = Enum(("", *CODE), "", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says").tag(
+        config=True
+    )
 
     @default("file_extension")
     def _file_extension(self) -> str:
@@ -59,7 +61,7 @@ class ReportExporter(Exporter):
 
     @default("preprocessors")
     def _preprocessors(self) -> list:
-        names = ("CoalesceStreamsPreprocessor", "ExtractAttachmentsPreprocessor", "ExtractOutputPreprocessor")
+        names = ("CoalesceStreamsPreprocessor", "ExtractOutputPreprocessor")
         return [RequireExecuted, *(f"nbconvert.preprocessors.{name}" for name in names)]
 
     def from_notebook_node(self, nb: NotebookNode, resources=None, **kwargs) -> tuple[bytes, dict]:
@@ -94,6 +96,8 @@ def chosen_chapters(numbers: list[int] | None) -> list[Path]:
     if not paths:
         raise PdfError(f"there are no chapters in {project_path('notebooks')}; run this in the project's folder")
     known = {int(path.name[:2]): path for path in paths}
+    if len(known) < len(paths):
+        raise PdfError(f"two chapters have one number: {', '.join(path.name for path in paths)}. Rename one.")
     for number in numbers or []:
         if number not in known:
             raise ValueError(f"there is no chapter {number}; the chapters are {', '.join(map(str, known))}")
@@ -107,8 +111,21 @@ def build_pdf(paths: list[Path], target: Path, code: str = "") -> None:
         if not path.is_file():
             raise PdfError(f"there is no notebook {path}")
         resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
-        notebooks.append((nbformat.read(path, 4), exporter._init_resources(resources)))
-    write_atomically(target, exporter.from_notebooks(notebooks))
+        notebooks.append((_read(path), exporter._init_resources(resources)))
+    pdf = exporter.from_notebooks(notebooks)
+    try:
+        write_atomically(target, pdf)
+    except (OSError, ValueError) as error:
+        raise PdfError(f"{target} cannot be written: {error}. Name a file in a folder that is yours.") from error
+
+
+def _read(path: Path) -> NotebookNode:
+    try:
+        notebook = nbformat.read(path, 4)
+        nbformat.validate(notebook)
+    except Exception as error:  # a file can be broken in many ways
+        raise PdfError(f"{path} is not a notebook: {str(error).splitlines()[0]}. Restore it.") from error
+    return notebook
 
 
 def typeset(pieces: list[Piece], settings: Settings, home: Path) -> bytes:
@@ -119,7 +136,7 @@ def typeset(pieces: list[Piece], settings: Settings, home: Path) -> bytes:
         body, items = to_typst(pieces, build)
         about = {key: getattr(settings, key) for key in ("title", "course", "name", "student_id")}
         report = {"about": about, "items": items, "date-shown": settings.date or date.isoformat()}
-        report["date"] = {"year": date.year, "month": date.month, "day": date.day}
+        report["date"] = date and {"year": date.year, "month": date.month, "day": date.day}
         (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
         package = files("mnist_helpers")
         for source in (package / "report" / "template.typ", package / "references.bib"):
@@ -129,14 +146,16 @@ def typeset(pieces: list[Piece], settings: Settings, home: Path) -> bytes:
         (build / "fonts").mkdir()
         for font in font_files():  # Typst searches whole folders, and those hold more weights
             shutil.copy(font, build / "fonts")
-        at = datetime.datetime(date.year, date.month, date.day, tzinfo=datetime.timezone.utc)
+        at = datetime.datetime(*(date or datetime.date(1970, 1, 1)).timetuple()[:3], tzinfo=datetime.timezone.utc)
         try:
             return typst.compile(
                 build / "main.typ", root=build, font_paths=[build / "fonts"], ignore_system_fonts=True,
                 pdf_standards=["ua-1"], timestamp=at,
             )  # fmt: skip
         except typst.TypstError as error:
-            raise PdfError(f"the report could not be typeset: {error}") from error
+            where = piece_of_error(error.diagnostic, main, pieces)
+            hint = "Write it in another way, or leave it out."
+            raise PdfError(f"{where} cannot be typeset: {error.message}. {hint}") from error
 
 
 def picture_of_pages(pdf: bytes, numbers: Sequence[int]) -> bytes:
@@ -159,19 +178,24 @@ def _results(nb: NotebookNode) -> dict[str, dict]:
     return {key: entry for results in found for key, entry in results.items()}
 
 
-def _date(text: str) -> datetime.date:
-    """The date of report.toml where it is one, such as 2026-11-25, else today."""
+def _date(text: str) -> datetime.date | None:
+    """The date of report.toml, today where there is none; None for words, such as November 2026."""
+    if not text:
+        return datetime.date.today()
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:
-        return datetime.date.today()
+        return None
 
 
 def _commit(folder: Path) -> str:
-    """The commit that the folder is at, `unknown` without git."""
+    """The commit that the folder is at, and whether files differ from it; `unknown` without git."""
     try:
-        command = ["git", "rev-parse", "--short=12", "HEAD"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=10)
-    except OSError:
+        commands = (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        commit, changes = (
+            subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, timeout=20).stdout.strip()
+            for command in commands
+        )
+    except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return done.stdout.strip() or "unknown"
+    return f"{commit}, with changes" if commit and changes else commit or "unknown"

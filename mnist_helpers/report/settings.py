@@ -44,7 +44,7 @@ def read_settings(path: str | Path = "report.toml") -> Settings:
     if not path.is_file():
         return Settings()
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}. Put text in double quotes.") from error
     types = {field.name: type(field.default) for field in fields(Settings)}
@@ -61,6 +61,8 @@ def read_settings(path: str | Path = "report.toml") -> Settings:
     settings = Settings(**values)
     if settings.seeds < 1:
         raise SettingsError(f"{path.name}: seeds must be 1 or more, not {settings.seeds}.")
+    if not settings.title.strip():
+        raise SettingsError(f"{path.name}: title must not be empty.")
     if settings.code not in CODE:
         raise SettingsError(f"{path.name}: code must be one of {', '.join(CODE)}, not {settings.code!r}.")
     return settings

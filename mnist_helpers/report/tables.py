@@ -7,23 +7,38 @@ import textwrap
 
 from bs4 import BeautifulSoup, Tag
 
+COLUMNS = 14  # that fit on a page
 NUMBER = re.compile(r"[-+−±]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?")
 # points of text: how many characters a row of the page holds at that size
 SIZES = ((9.4, 100), (8.6, 111), (7.8, 124), (7.0, 140), (6.2, float("inf")))
+MISSING = ("", "–", "NaN", "nan", "inf", "None", "NaT", "<NA>")
 HEADER = 12  # characters that a column's name may ask for, whatever is below it
 UNBROKEN = 16  # rows: a longer table may break over pages
 
 
-def read_table(html: str, caption: str | None = None, label: str | None = None) -> dict:
-    """The item of the first table in the HTML; without a caption, the table's own."""
-    table = BeautifulSoup(html, "html.parser").find("table")
+def read_tables(html: str, caption: str | None = None, label: str | None = None) -> list[dict]:
+    """The items of the tables in the HTML; without a caption, their own; one that is too wide comes in parts."""
+    soup = BeautifulSoup(html, "html.parser")
+    tables = [table for table in soup.find_all("table") if not table.find_parent("table") and table.find(["th", "td"])]
+    return [part for table in tables for part in _parts(table, caption, label)]
+
+
+def _parts(table: Tag, caption: str | None, label: str | None) -> list[dict]:
     header, rows = [], []
     for row in table.find_all("tr"):
-        top = row.find_parent("thead") or all(tag.name == "th" for tag in row.find_all(["th", "td"]))
-        (header if top else rows).append(_cells(row))
+        cells, tags = _cells(row), row.find_all(["th", "td"])
+        top = row.find_parent("thead") or all(tag.name == "th" for tag in tags)
+        (header if top else rows).extend([cells] if cells else [])
     if caption is None and table.caption:
         caption = table.caption.get_text(" ", strip=True)
-    return make_table([cells for cells in header if cells], [cells for cells in rows if cells], caption, label)
+    columns = max(map(len, (*header, *rows)))
+    if columns <= COLUMNS or any(len(cells) != columns for cells in (*header, *rows)):
+        return [make_table(header, rows, caption, label)]
+    step, parts = COLUMNS - 1, []
+    for start in range(1, columns, step):  # each part begins with the first column
+        some = [[[cells[0], *cells[start : start + step]] for cells in group] for group in (header, rows)]
+        parts.append(make_table(*some, caption, label if start == 1 else None))
+    return parts
 
 
 def make_table(header: list, rows: list, caption: str | None = None, label: str | None = None) -> dict:
@@ -40,20 +55,27 @@ def make_table(header: list, rows: list, caption: str | None = None, label: str 
     if all(len(cells) == columns for cells in header):
         for cells in header:  # its words stand below one another, so that a column is no wider than its numbers
             for i, cell in enumerate(cells):
-                widest[i] = max(widest[i], *map(len, cell["text"].split()), min(len(cell["text"]), HEADER))
+                widest[i] = max(widest[i], *map(len, cell["text"].split()), min(len(cell["text"]), HEADER), 1)
                 cell["text"] = textwrap.fill(cell["text"], widest[i], break_long_words=False, break_on_hyphens=False)
     size = next(size for size, room in SIZES if sum(widest) + 2.2 * columns <= room)
     return {
         "kind": "table", "caption": caption, "label": label, "header": header, "rows": rows, "align": align,
-        "size": size, "breakable": len(rows) > UNBROKEN,
+        "size": size, "breakable": sum(max(len(cell["text"]) // 30 + 1 for cell in cells) for cells in rows) > UNBROKEN,
     }  # fmt: skip
+
+
+def wrap(text: str, width: int) -> str:
+    """Break what has no blank for a whole line; Typst breaks lines at blanks only, and would cut it."""
+    return re.sub(rf"(\S{{{width}}})(?=\S)", r"\1\n", text)
 
 
 def _cells(row: Tag) -> list[dict]:
     cells = []
     for tag in row.find_all(["th", "td"]):
-        spans = {key: int(tag[key]) for key in ("colspan", "rowspan") if int(tag.get(key, 1)) > 1}
-        cells.append({"text": " ".join(tag.get_text(" ", strip=True).split())} | spans)
+        spans = {
+            key: int(tag[key]) for key in ("colspan", "rowspan") if re.fullmatch("[2-9]|[1-9][0-9]+", tag.get(key, ""))
+        }
+        cells.append({"text": wrap(" ".join(tag.get_text(" ", strip=True).split()), 48)} | spans)
     return cells
 
 
@@ -65,7 +87,7 @@ def _align_decimals(cells: list[dict]) -> bool:
     tails = [re.search(r"(\.\d+)?[^.\d]*$", text)[1] or "" if "e" not in text else "" for text in texts]
     longest = max(tails, key=len)
     for cell, tail in zip(cells, tails, strict=True):
-        if cell["text"] not in ("–", "") and len(tail) < len(longest):
+        if cell["text"] not in MISSING and len(tail) < len(longest):
             cell["pad"] = longest[len(tail) :]
     return True
 
