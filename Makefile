@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = $(BIN)/python -m
 
-.PHONY: install report test lab bench
+.PHONY: install report pdf test lab bench
 
 install: .venv/installed
 
@@ -16,6 +16,10 @@ install: .venv/installed
 # SEEDS=1 or CHAPTERS=3,4: a quick or partial report, PDF included, written under build/
 report: install
 	@$(RUN) mnist_helpers report $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CHAPTERS),--chapters $(CHAPTERS))
+
+# report.pdf again, from the notebooks as they are
+pdf: install
+	@$(RUN) mnist_helpers pdf
 
 test: install
 	@$(RUN) ruff format --check --quiet mnist_helpers tests benchmarks
