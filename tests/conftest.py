@@ -24,3 +24,11 @@ def few(mnist, monkeypatch):
 
     few = data.Mnist(mnist.train[:4_000], mnist.test[:1_000])
     monkeypatch.setattr(data, "load", lambda *_: few)
+
+
+def pytest_collection_finish(session):
+    """Train what the chapters train before they run, on every core; one after another they would use one."""
+    if any(item.path.suffix == ".ipynb" for item in session.items):
+        from mnist_helpers import recipes, training
+
+        training.train_grid(recipes.LIVE, [42])
