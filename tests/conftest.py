@@ -28,7 +28,7 @@ def few(mnist, monkeypatch):
 
 def pytest_collection_finish(session):
     """Train what the chapters train before they run, on every core; one after another they would use one."""
-    if any(item.path.suffix == ".ipynb" for item in session.items):
+    if not session.config.option.collectonly and any(item.path.suffix == ".ipynb" for item in session.items):
         from mnist_helpers import recipes, training
 
         training.train_grid(recipes.LIVE, [42])

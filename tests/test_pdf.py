@@ -18,7 +18,7 @@ from pypdf import PdfReader
 
 from mnist_helpers.__main__ import main
 from mnist_helpers.report import exporter
-from mnist_helpers.report.document import PdfError
+from mnist_helpers.report.pieces import PdfError
 from mnist_helpers.report.tables import read_tables
 
 ROOT = Path(__file__).parent.parent

@@ -13,12 +13,12 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from mnist_helpers.files import project_path
-from mnist_helpers.report.document import Origin, Piece, html_to_markdown
+from mnist_helpers.report.pandoc import html_to_markdown
+from mnist_helpers.report.pieces import Origin, Piece
 from mnist_helpers.report.settings import OUT
-from mnist_helpers.report.tables import read_tables, wrap
+from mnist_helpers.report.tables import WIDTH, read_tables, wrap
 
-WIDTH = 92  # characters of code or output in a line of the page
-UNBROKEN = 22  # lines of output: more may break over pages
+LINES = 22  # of output: more may break over pages
 OBJECT = re.compile(r"\[?<[^\n]*>\]?|\[?(Text|Axes)\([^\n]*")  # what a plotting call returns, shown by accident
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 
@@ -44,10 +44,10 @@ def chapter_pieces(notebook: NotebookNode, resources: dict, *, show_code: bool) 
 
 def code_pieces(notebook: NotebookNode, resources: dict) -> list[Piece]:
     """The code of a notebook under a heading, for the appendix."""
-    name = resources["metadata"]["name"]
-    origin = Origin(f"code of {name}", _folder(resources), {})
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    return [Piece(f"## {name}.ipynb {{.unlisted}}"), *(Piece(item=_code(cell), origin=origin) for cell in code)]
+    origin = Origin(resources["metadata"]["name"], _folder(resources))
+    code = [(n, cell) for n, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code" and cell.source.strip()]
+    pieces = [Piece(item=_code(cell), origin=origin, cell=index) for index, cell in code]
+    return [Piece(f"## {origin.name}.ipynb {{.unlisted}}", origin=origin), *pieces]
 
 
 def _folder(resources: dict) -> Path:
@@ -55,7 +55,7 @@ def _folder(resources: dict) -> Path:
 
 
 def _code(cell: NotebookNode) -> dict:
-    return {"kind": "code", "text": wrap(cell.source.strip("\n"), WIDTH)}
+    return {"kind": "code", "text": wrap(cell.source.strip("\n"))}
 
 
 def _output(output: NotebookNode, origin: Origin) -> list[dict]:
@@ -81,8 +81,8 @@ def _output(output: NotebookNode, origin: Origin) -> list[dict]:
 
 
 def _printed(text: str) -> list[dict]:
-    text = wrap(strip_ansi(text).strip("\n"), WIDTH)
-    long = sum(len(line) // WIDTH + 1 for line in text.splitlines()) > UNBROKEN
+    text = wrap(strip_ansi(text).strip("\n"))
+    long = sum(len(line) // WIDTH + 1 for line in text.splitlines()) > LINES
     return [{"item": {"kind": "output", "text": text, "long": long}}] if text.strip() else []
 
 

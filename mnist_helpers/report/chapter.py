@@ -48,17 +48,18 @@ class Chapter:
 
     def figure(self, figure: Figure, name: str, caption: str) -> None:
         """Show a figure under its number and caption, and write it to figures/<chapter>_<name>.png and .svg."""
-        label = self._label("figure")
+        label, drawn = self._label("figure"), {}
         stem = self.folder / f"{self.name}_{name}"
         for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
             content = io.BytesIO()
             figure.savefig(content, format=kind, metadata=metadata)
-            write_atomically(stem.with_suffix(f".{kind}"), content.getvalue())
+            drawn[kind] = content.getvalue()
+            write_atomically(stem.with_suffix(f".{kind}"), drawn[kind])
         about = {"role": "figure", "file": stem.name, "label": label, "caption": caption}
-        about["svg"] = hashlib.sha256(stem.with_suffix(".svg").read_bytes()).hexdigest()  # the PDF takes only this one
+        about["svg"] = hashlib.sha256(drawn["svg"]).hexdigest()  # the PDF takes this one and no other
         width = round(figure.get_figwidth() * 96)
         display(
-            {"image/png": content.getvalue(), "text/plain": f"{label}. {caption}"},
+            {"image/png": drawn["png"], "text/plain": f"{label}. {caption}"},
             metadata={"image/png": {"width": width, "alt": caption}, "report": about},
             raw=True,
         )

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from PIL import Image
 from traitlets import Enum, default
 
 from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.report.cells import Piece, chapter_pieces, code_pieces
-from mnist_helpers.report.document import PdfError, piece_of_error, to_typst
+from mnist_helpers.report.cells import chapter_pieces, code_pieces
+from mnist_helpers.report.document import piece_of_error, to_typst
 from mnist_helpers.report.fonts import font_files
+from mnist_helpers.report.pieces import PdfError, Piece
 from mnist_helpers.report.settings import CODE, Settings, read_settings
 from mnist_helpers.report.summary import abstract, how_it_was_made
 
@@ -73,6 +75,7 @@ class ReportExporter(Exporter):
         """Several notebooks, each with nbconvert's resources (metadata: name and path), as one PDF."""
         home = Path(notebooks[0][1]["metadata"].get("path") or ".").resolve()
         settings = read_settings(project_path("report.toml", home))
+        settings = replace(settings, date=settings.date or datetime.date.today().isoformat())
         code = self.code or settings.code
         chapters, listings, results, made = [], [], {}, {}
         for nb, resources in notebooks:
@@ -82,12 +85,12 @@ class ReportExporter(Exporter):
             listings += code_pieces(nb, resources) if code == "appendix" else []
             results |= _results(nb)
             made = made or nb.metadata.get("report", {})
-        facts = made | {"commit": _commit(home), "date": settings.date or datetime.date.today().isoformat()}
+        facts = made | {"commit": _commit(home), "date": settings.date}
         pieces = [*abstract(results), Piece(raw="#contents()"), *chapters, Piece(raw="#references()")]
         if listings:
             pieces += [Piece("# The code"), *listings]
         pieces += how_it_was_made(facts)
-        return typeset(pieces, settings, home)
+        return typeset(pieces, settings)
 
 
 def chosen_chapters(numbers: list[int] | None) -> list[Path]:
@@ -128,14 +131,14 @@ def _read(path: Path) -> NotebookNode:
     return notebook
 
 
-def typeset(pieces: list[Piece], settings: Settings, home: Path) -> bytes:
+def typeset(pieces: list[Piece], settings: Settings) -> bytes:
     """The PDF of a list of pieces: accessible (PDF/UA-1), all fonts embedded, the same bytes each time."""
     date = _date(settings.date)
     with tempfile.TemporaryDirectory() as folder:
         build = Path(folder)
         body, items = to_typst(pieces, build)
         about = {key: getattr(settings, key) for key in ("title", "course", "name", "student_id")}
-        report = {"about": about, "items": items, "date-shown": settings.date or date.isoformat()}
+        report = {"about": about, "items": items, "date-shown": settings.date}
         report["date"] = date and {"year": date.year, "month": date.month, "day": date.day}
         (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
         package = files("mnist_helpers")
@@ -179,9 +182,7 @@ def _results(nb: NotebookNode) -> dict[str, dict]:
 
 
 def _date(text: str) -> datetime.date | None:
-    """The date of report.toml, today where there is none; None for words, such as November 2026."""
-    if not text:
-        return datetime.date.today()
+    """The date of report.toml; None for words, such as November 2026."""
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mnist_helpers import published
-from mnist_helpers.report.document import Piece
+from mnist_helpers.report.pieces import Piece
 from mnist_helpers.report.tables import make_table
 
 BEGIN, END = "<!-- results: written by `make report` -->", "<!-- end of results -->"

@@ -8,12 +8,14 @@ import textwrap
 from bs4 import BeautifulSoup, Tag
 
 COLUMNS = 14  # that fit on a page
+WIDTH = 92  # characters of code or output in a line of the page
+LETTERS = 48  # of a word in a table's cell
 NUMBER = re.compile(r"[-+−±]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?")
 # points of text: how many characters a row of the page holds at that size
 SIZES = ((9.4, 100), (8.6, 111), (7.8, 124), (7.0, 140), (6.2, float("inf")))
 MISSING = ("", "–", "NaN", "nan", "inf", "None", "NaT", "<NA>")
 HEADER = 12  # characters that a column's name may ask for, whatever is below it
-UNBROKEN = 16  # rows: a longer table may break over pages
+ROWS = 16  # lines of a table: a longer one may break over pages
 
 
 def read_tables(html: str, caption: str | None = None, label: str | None = None) -> list[dict]:
@@ -60,11 +62,11 @@ def make_table(header: list, rows: list, caption: str | None = None, label: str 
     size = next(size for size, room in SIZES if sum(widest) + 2.2 * columns <= room)
     return {
         "kind": "table", "caption": caption, "label": label, "header": header, "rows": rows, "align": align,
-        "size": size, "breakable": sum(max(len(cell["text"]) // 30 + 1 for cell in cells) for cells in rows) > UNBROKEN,
+        "size": size, "breakable": sum(max(len(cell["text"]) // 30 + 1 for cell in cells) for cells in rows) > ROWS,
     }  # fmt: skip
 
 
-def wrap(text: str, width: int) -> str:
+def wrap(text: str, width: int = WIDTH) -> str:
     """Break what has no blank for a whole line; Typst breaks lines at blanks only, and would cut it."""
     return re.sub(rf"(\S{{{width}}})(?=\S)", r"\1\n", text)
 
@@ -75,14 +77,14 @@ def _cells(row: Tag) -> list[dict]:
         spans = {
             key: int(tag[key]) for key in ("colspan", "rowspan") if re.fullmatch("[2-9]|[1-9][0-9]+", tag.get(key, ""))
         }
-        cells.append({"text": wrap(" ".join(tag.get_text(" ", strip=True).split()), 48)} | spans)
+        cells.append({"text": wrap(" ".join(tag.get_text(" ", strip=True).split()), LETTERS)} | spans)
     return cells
 
 
 def _align_decimals(cells: list[dict]) -> bool:
     """True for a column of numbers, whose cells get the pad that puts the decimal points below one another."""
     texts = [cell["text"] for cell in cells]
-    if not any(map(str.strip, texts)) or not all(NUMBER.fullmatch(text) or text in ("–", "") for text in texts):
+    if not any(map(str.strip, texts)) or not all(NUMBER.fullmatch(text) or text in MISSING for text in texts):
         return False
     tails = [re.search(r"(\.\d+)?[^.\d]*$", text)[1] or "" if "e" not in text else "" for text in texts]
     longest = max(tails, key=len)
