@@ -1,6 +1,7 @@
 """The report as a PDF: what is in it, what it refuses, and each pitfall on the way from a notebook to a page."""
 
 import base64
+import datetime
 import io
 import json
 import re
@@ -289,6 +290,7 @@ def test_pictures_of_markdown(project):
         ("## **1.1 Bold** heading", "1.1 Bold heading"),
         ("## A [link](https://x.org)[^1]\n\n[^1]: noted", "noted"),
         ("As in Figure 1 of LeCun et al.", "Figure 1 of LeCun"),
+        ("between $5 and $6 each", "between $5 and $6 each"),
         ("| a | b |\n| - | - |\n" + "".join(f"| r{i} | {i} |\n" for i in range(120)), "r119"),
         ("<table><tr><td>left</td><td>right</td></tr></table>", "left right"),
         ("`" + "z" * 300 + "`", "z" * 80),
@@ -379,10 +381,10 @@ def test_a_long_table_repeats_its_head(project):
 
 
 def test_decimal_points_stand_below_one_another():
-    rows = "".join(f"<tr><td>x</td><td>{number}</td></tr>" for number in ("1.25", "1,000", "–"))
+    rows = "".join(f"<tr><td>x</td><td>{number}</td></tr>" for number in ("1.25", "1,000", "–", "NaN"))
     (table,) = read_tables(f"<table><thead><tr><th>a</th><th>b</th></tr></thead>{rows}</table>")
     assert table["align"] == ["left", "right"]
-    assert [row[1].get("pad", "") for row in table["rows"]] == ["", ".25", ""]
+    assert [row[1].get("pad", "") for row in table["rows"]] == ["", ".25", "", ""]
     assert table["header"] == [[{"text": "a"}, {"text": "b"}]]
 
 
@@ -434,6 +436,7 @@ FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", 
         (new_markdown_cell("[a](gone.md)"), "cell 2 links to gone.md, which does not exist"),
         (new_markdown_cell("[a](#Gone)"), "cell 2 links to #Gone, which does not exist"),
         (new_markdown_cell("a \U0001f389 party"), "cell 2 cannot be typeset: .*Write it in another way"),
+        (ran("print('\U0001f389')"), "chapter 01_test, cell 2 cannot be typeset: .*Write it in another way"),
         (new_markdown_cell(r"$\left(x\right|$"), "cell 2 cannot be typeset|cell 2: the formula"),
         (new_markdown_cell("see Figure 1.7 here"), "cell 2 refers to Figure 1.7, which does not exist"),
     ],
@@ -477,8 +480,17 @@ def test_a_date_in_words_is_shown_and_changes_no_bytes(project, monkeypatch):
     (project / "report.toml").write_text('date = "November 2026"', encoding="utf-8")
     assert "November 2026" in text_of(project, new_markdown_cell("# 1 A"))
     before = (project / "out.pdf").read_bytes()
+
+    class Later(datetime.date):
+        @classmethod
+        def today(cls):
+            return cls(2031, 2, 3)
+
+    monkeypatch.setattr(datetime, "date", Later)
     text_of(project, new_markdown_cell("# 1 A"))
-    assert (project / "out.pdf").read_bytes() == before and "CreationDate (D:19700101" not in str(before[:200])
+    assert (project / "out.pdf").read_bytes() == before
+    (project / "report.toml").write_text("", encoding="utf-8")
+    assert "2031-02-03" in text_of(project, new_markdown_cell("# 1 A"))
 
 
 def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):

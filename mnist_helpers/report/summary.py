@@ -77,17 +77,17 @@ def _opening(results: dict[str, dict]) -> str:
 def _findings(results: dict[str, dict]) -> list[str]:
     value = {key: entry["value"] for key, entry in results.items()}
     share = value["lenet5_parameters"] / value["mlp_parameters"]
-    replayed = results["replayed_lines_equal"]
+    replayed, (low, high) = results["replayed_lines_equal"], results["mlp_repaired"]["interval"]
     return [
         "**Three findings**",
         f"1. **How parameters are used matters more than how many there are.** LeNet-5 leads the MLP by "
         f"{_gap(results['lenet5_minus_mlp'])}, with {share:.0%} of its parameters, and the MLP of equal size by "
-        f"{_gap(results['lenet5_minus_mlp_small'])}. These intervals are over the test images.",
+        f"{_gap(results['lenet5_minus_mlp_small'])}. Intervals of gains are over the test images.",
         f"2. **The original's MLP fails at its initial weights.** All of them are positive, so the sums grow from "
         f"layer to layer, the logits have a mean size of {value['uniform01_logit_size']:,.0f}, and the first epoch's "
-        f"loss is {value['original_mlp_first_loss']:,.0f}. Other initial weights alone gain "
-        f"{value['mlp_kaiming_gain']:.1f} points; with four more changes the same network reaches "
-        f"{value['mlp_repaired']:.2f} %.",
+        f"loss is {value['original_mlp_first_loss']:,.0f} on average. Other initial weights alone gain "
+        f"{_gap(results['mlp_kaiming_gain'])}; with four more changes the same network reaches "
+        f"{value['mlp_repaired']:.2f} % ({low:.2f} to {high:.2f} over {results['mlp_repaired']['n']} seeds).",
         f"3. **The original can be replayed, and corrected.** {replayed['value']:.0f} of the {replayed['n']} lines of "
         f"its LeNet-5 training come out equal to the last digit, and no accuracy is further away than "
         f"{value['replay_largest_accuracy_gap']:.2f} points. Its parameter totals, "
