@@ -73,9 +73,9 @@ def overfitting(histories: Histories, name: str) -> Figure:
         ax.axvline(lowest, color="0.4", lw=0.8)
         ax.set(xlabel="epoch", ylabel=quantity)
         ax.set_xticks(range(0, len(histories[0]), 2))
-        for line, label in zip(ax.lines, ("training", "test"), strict=False):
-            line.set_label(label)
-        ax.legend(loc="center right")
+    for line, label in zip(left.lines, ("training", "test"), strict=False):
+        line.set_label(label)
+    left.legend(loc="center right")  # for both: on the right it would lie on a curve or on the line
     left.annotate(f"lowest test loss:\nepoch {lowest}", (lowest, left.get_ylim()[1]), (4, -2), va="top",
                   textcoords="offset points", fontsize=8.5, color="0.3")  # fmt: skip
     return figure
