@@ -1,4 +1,4 @@
-"""python -m mnist_helpers report | pdf | train | runs: the command line. Imports on demand: the PDF needs no torch."""
+"""python -m mnist_helpers report | pdf | train | study | runs. Imports on demand: the PDF needs no torch."""
 
 from __future__ import annotations
 
@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     seeds = f"how many, from {FIRST_SEED} on, or the first and the last, such as 0-63 (default 1)"
     train.add_argument("--seeds", type=_seeds, default=_seeds("1"), help=seeds)
     train.set_defaults(run=_train)
+    study = commands.add_parser("study", help="train the many-seed studies that chapter 6 shows (hours; goes on)")
+    study.add_argument("name", nargs="?", help="one of them; a wrong name lists them all")
+    study.set_defaults(run=_study)
     runs = commands.add_parser("runs", help="list the finished trainings")
     runs.add_argument("--prune", action="store_true", help="remove those that no recipe of today makes")
     runs.set_defaults(run=_runs)
@@ -65,23 +68,42 @@ def _pdf(options) -> None:
 
 
 def _train(options) -> None:
-    import torch
-
     from mnist_helpers import cluster, recipes, training
 
     recipe = recipes.get(options.recipe)
-    if torch.distributed.is_available() and torch.distributed.is_torchelastic_launched():
-        return cluster.train_share(recipe, options.seeds)
+    if cluster.is_launched():
+        return _train_share(recipe, options.seeds)
     for run in training.train_many(recipe, options.seeds):
         print(f"{recipe.name}, seed {run.seed}, {run.environment['seconds']:.0f} s, epoch {run.epoch} kept")
         print(run.log())
+
+
+def _train_share(recipe, seeds: range) -> None:
+    """This rank's seeds of a recipe under torchrun; the first rank prints a table of all."""
+    import pandas as pd
+
+    from mnist_helpers import cluster
+    from mnist_helpers.run import describe
+
+    jobs = [(recipe, seed) for seed in seeds]
+    rows, failures = cluster.train_share(jobs, lambda run: describe(run.record()))
+    if rows and cluster.is_first():
+        print(pd.DataFrame(rows).sort_values("seed").to_string(index=False), flush=True)
+    cluster.raise_failures(failures, len(jobs))
+
+
+def _study(options) -> None:
+    from mnist_helpers import studies
+
+    for study in studies.get(options.name):
+        studies.run(study)
 
 
 def _runs(options) -> None:
     from mnist_helpers import inventory, recipes
 
     if options.prune:
-        removed = inventory.prune([*recipes.LIVE, *recipes.RECIPES.values()])
+        removed = inventory.prune([*recipes.LIVE, *recipes.RECIPES.values(), *recipes.STUDIED])
         print(f"removed {len(removed)} that no recipe of today makes, or that were left behind")
         return
     table, unfinished = inventory.table(), inventory.unfinished()

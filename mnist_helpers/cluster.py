@@ -1,40 +1,52 @@
-"""Many seeds on many machines: torchrun starts the ranks, each trains its share, rank 0 gathers one table."""
+"""Many trainings on many machines: torchrun starts the ranks, each trains its share, rank 0 gathers the results."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-import pandas as pd
 import torch
 import torch.distributed as dist
 
 from mnist_helpers import training
 from mnist_helpers.recipes import Recipe
-from mnist_helpers.run import describe
+from mnist_helpers.run import Run
 
 
-def train_share(recipe: Recipe, seeds: Sequence[int]) -> None:
-    """Train this rank's share of the seeds in turn (a rank is one core or one GPU); rank 0 prints the table of all.
+def is_launched() -> bool:
+    """Was this process started by torchrun?"""
+    return dist.is_available() and dist.is_torchelastic_launched()
 
-    Finished runs are reused. After a failure the others are still trained; then every rank raises TrainingError.
+
+def train_share(jobs: Sequence[tuple[Recipe, int]], result: Callable[[Run], dict]) -> tuple[list[dict], list[str]]:
+    """Train this rank's share of the jobs (recipe, seed) in turn: (results, failures) of all ranks.
+
+    A rank is one core or one GPU. Finished runs are reused. After a failure the others are still trained.
     """
     dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
-    rank, ranks, rows, failures = dist.get_rank(), dist.get_world_size(), [], []
+    rank, ranks, results, failures = dist.get_rank(), dist.get_world_size(), [], []
     torch.set_num_threads(1)  # as train_many does, so that the runs are the same
     gpus = torch.cuda.device_count()
     device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
-    for seed in seeds[rank::ranks]:
+    for recipe, seed in jobs[rank::ranks]:
         try:
             run = training.train(recipe, seed, device=device, on_epoch=lambda row: None)
-            rows.append(describe(run.record()) | {"rank": rank})
+            results.append(result(run) | {"rank": rank})
         except training.TrainingError as error:
             failures.append(str(error))
     parts = [None] * ranks
-    dist.all_gather_object(parts, (rows, failures))
+    dist.all_gather_object(parts, (results, failures))
     dist.destroy_process_group()
-    if rank == 0 and (rows := [row for rows, _ in parts for row in rows]):
-        print(pd.DataFrame(rows).sort_values("seed").to_string(index=False), flush=True)
-    if failures := [failure for _, failures in parts for failure in failures]:
-        raise training.TrainingError(f"{len(failures)} of {len(seeds)} seeds failed: {'; '.join(failures)}")
+    return [entry for part, _ in parts for entry in part], [entry for _, part in parts for entry in part]
+
+
+def raise_failures(failures: Sequence[str], jobs: int) -> None:
+    """TrainingError that names them all, if there are any."""
+    if failures:
+        raise training.TrainingError(f"{len(failures)} of {jobs} trainings failed: {'; '.join(failures)}")
+
+
+def is_first() -> bool:
+    """Is this the rank that writes and prints? Outside of torchrun: yes."""
+    return os.environ.get("RANK", "0") == "0"

@@ -138,14 +138,20 @@ def _download(name: str) -> Path:
     )
 
 
-def split(digits: Digits, valid: int, seed: int = 0) -> tuple[Digits, Digits]:
-    """(training, validation): `valid` digits drawn without replacement by a fixed seed, the same for every recipe."""
+def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0) -> tuple[Digits, Digits]:
+    """(training, validation): `valid` digits drawn without replacement by a fixed seed, the same for every recipe.
+
+    fold: 1, 2, ... hold out the next `valid` digits of the same random order, for cross-validation.
+    """
     if not 0 <= valid < len(digits):
         raise DataError(f"cannot hold out {valid} of {len(digits)} digits for validation")
+    if not 0 <= fold * valid <= len(digits) - valid:
+        raise DataError(f"there is no fold {fold} of {valid} in {len(digits)} digits; the first is fold 0")
     if valid == 0:
         return digits, digits[:0]
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed)).to(digits.labels.device)
-    return digits[order[valid:].sort().values], digits[order[:valid].sort().values]
+    held_out, rest = order[fold * valid :][:valid], torch.cat([order[: fold * valid], order[(fold + 1) * valid :]])
+    return digits[rest.sort().values], digits[held_out.sort().values]
 
 
 def prepare(images: Tensor, recipe) -> Tensor:

@@ -48,23 +48,32 @@ class FullConv2d(nn.Conv2d):
         return F.linear(x.flatten(1), self.weight.flatten(1), self.bias)[..., None, None]
 
 
+def hidden(activation: str, batch_norm: bool, norm: nn.Module, dropout: float = 0.0) -> nn.Module:
+    """What follows a hidden layer: `norm` if batch_norm (Ioffe and Szegedy 2015), the activation, then dropout."""
+    parts = [norm] * batch_norm + [ACTIVATIONS[activation]()] + [nn.Dropout(dropout)] * (dropout > 0)
+    return parts[0] if len(parts) == 1 else nn.Sequential(*parts)
+
+
 class LeNet5(nn.Module):
     """LeNet-5 with fully connected C3 and a linear output: 61,706 parameters (LeCun et al. 1998, section II.B).
 
     [B, 1, 32, 32] -> logits [B, 10]. activation: a key of ACTIVATIONS; pooling: a key of POOLINGS.
+    dropout: in C5 and F6, where 94 % of the parameters are. batch_norm: after every hidden layer, 452 parameters more.
     """
 
-    def __init__(self, activation: str = "tanh", pooling: str = "average", initialisation: str = "default"):
+    def __init__(
+        self, activation="tanh", pooling="average", initialisation="default", dropout: float = 0, batch_norm=False
+    ):
         super().__init__()
-        act, pool = ACTIVATIONS[activation], POOLINGS[pooling]
+        act, pool = partial(hidden, activation, batch_norm), POOLINGS[pooling]
         self.c1 = nn.Conv2d(1, 6, kernel_size=5)  # 156 parameters
-        self.act1, self.s2 = act(), pool(2)
+        self.act1, self.s2 = act(nn.BatchNorm2d(6)), pool(2)
         self.c3 = nn.Conv2d(6, 16, kernel_size=5)  # 2,416
-        self.act3, self.s4 = act(), pool(2)
+        self.act3, self.s4 = act(nn.BatchNorm2d(16)), pool(2)
         self.c5 = FullConv2d(16, 120, kernel_size=5)  # 48,120
-        self.act5, self.flatten = act(), nn.Flatten()
+        self.act5, self.flatten = act(nn.BatchNorm2d(120), dropout), nn.Flatten()
         self.f6 = nn.Linear(120, 84)  # 10,164
-        self.act6 = act()
+        self.act6 = act(nn.BatchNorm1d(84), dropout)
         self.output = nn.Linear(84, 10)  # 850
         initialise(self, initialisation)
 
@@ -80,15 +89,18 @@ class LeNet5(nn.Module):
 class MLP(nn.Module):
     """A multilayer perceptron over the 784 pixels; the default 784-256-128-10 has 235,146 parameters.
 
-    [B, 1, 28, 28] -> logits [B, 10]. widths: the sizes of the hidden layers.
+    [B, 1, 28, 28] -> logits [B, 10]. widths: the sizes of the hidden layers, and where `hidden` comes in.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (256, 128), activation: str = "relu", initialisation: str = "default"):
+    def __init__(
+        self, widths=(256, 128), activation="relu", initialisation="default", dropout: float = 0, batch_norm=False
+    ):
         super().__init__()
         sizes = (28 * 28, *widths)
         layers: list[nn.Module] = [nn.Flatten()]  # [B, 784]
         for n_in, n_out in pairwise(sizes):
-            layers += [nn.Linear(n_in, n_out), ACTIVATIONS[activation]()]  # (n_in + 1) x n_out parameters
+            layers.append(nn.Linear(n_in, n_out))  # (n_in + 1) x n_out parameters
+            layers.append(hidden(activation, batch_norm, nn.BatchNorm1d(n_out), dropout))
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
         initialise(self, initialisation)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from dataclasses import asdict, dataclass, field, replace
 from itertools import accumulate
 
 from torch import nn
 
 from mnist_helpers import models
+from mnist_helpers.augmentation import NONE, Augmentation
 
 CHOICES = {
     "resize": ("none", "pad", "bilinear"),
@@ -30,6 +33,13 @@ class Recipe:
     "one-cycle": it rises to learning_rate over the share `warm_up` of the steps, then falls (Smith and Topin 2019).
     batch_size in images; shuffle: a new order each epoch.
     validation: training images held out for choosing the epoch; 0 trains on all and keeps the last epoch.
+    fold: which images these are, for cross-validation.
+
+    Regularization, none of it by default. dropout: the share of hidden values that are left out; batch_norm;
+    label_smoothing: the share of the target spread over all classes; augmentation: of the training batches, its
+    strength falling to 0 over the last share `calm` of the epochs; ema: the decay of the weights' exponential moving
+    average after each step, which is then what is evaluated and kept; patience: stop after so many epochs without
+    a better one on validation.
     """
 
     name: str = field(compare=False)
@@ -50,12 +60,20 @@ class Recipe:
     shuffle: bool = True
     epochs: int = 15
     validation: int = 5_000
+    fold: int = 0
+    dropout: float = 0.0
+    batch_norm: bool = False
+    label_smoothing: float = 0.0
+    augmentation: Augmentation = NONE
+    calm: float = 0.0
+    ema: float = 0.0
+    patience: int = 0
 
     def __post_init__(self):
         network = getattr(models, self.model, None)
         if not (isinstance(network, type) and issubclass(network, nn.Module)):
             raise ValueError(f"recipe {self.name}: there is no model {self.model!r} in mnist_helpers.models")
-        for key in ("batch_size", "epochs", "validation"):
+        for key in ("batch_size", "epochs", "validation", "fold", "patience"):
             if type(getattr(self, key)) is not int:
                 raise ValueError(f"recipe {self.name}: {key} must be a whole number, not {getattr(self, key)!r}")
         if not isinstance(self.widths, tuple):
@@ -70,13 +88,32 @@ class Recipe:
         for key in ("learning_rate", "batch_size", "epochs"):
             if not getattr(self, key) > 0:
                 raise ValueError(f"recipe {self.name}: {key} must be above 0, not {getattr(self, key)}")
-        if not 0 <= self.validation < 60_000:
-            raise ValueError(f"recipe {self.name}: validation must be 0 to 59,999 images, not {self.validation}")
+        for key in ("dropout", "label_smoothing", "calm", "ema"):
+            if not 0 <= getattr(self, key) < 1:
+                raise ValueError(f"recipe {self.name}: {key} must be 0 or more and below 1, not {getattr(self, key)}")
+        if self.patience < 0:
+            raise ValueError(f"recipe {self.name}: patience must be 0 or more epochs, not {self.patience}")
+        if self.fold < 0 or not 0 <= self.validation * (self.fold + 1) <= 60_000 or self.validation == 60_000:
+            raise ValueError(
+                f"recipe {self.name}: there is no fold {self.fold} of {self.validation} validation images in 60,000"
+            )
+        if self.patience and not self.validation:
+            raise ValueError(f"recipe {self.name}: patience needs validation images to judge the epochs by")
 
     def fields(self) -> dict:
         """Every field but the name, JSON-ready: what a run is keyed by."""
         fields = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
         return {key: value for key, value in fields.items() if key != "name"}
+
+    def hash(self) -> str:
+        """16 hexadecimal digits of the fields."""
+        return hashlib.sha256(json.dumps(self.fields(), sort_keys=True).encode()).hexdigest()[:16]
+
+    @classmethod
+    def of(cls, name: str, fields: dict) -> Recipe:
+        """The recipe with these `fields()`; what they leave out, being older, has its default."""
+        made = {"widths": tuple(fields["widths"]), "augmentation": Augmentation(**fields["augmentation"])}
+        return cls(name, **fields | made)
 
 
 # As the original report trained them: see published.py for its printed digits. Its "validation" was the test set.
@@ -118,9 +155,86 @@ MLP_LADDER = tuple(
     )
 )
 
+# Chapter 6: regularization of LENET5, one change each, chosen in the study "sweep" on validation images.
+AUGMENTATION = Augmentation(shift=1.5, rotation=8, scale=0.08, shear=0.08, elastic=0.8)
+TECHNIQUES = {
+    "dropout": {"dropout": 0.1},
+    "weight decay": {"weight_decay": 5e-4},
+    "batch normalisation": {"batch_norm": True},
+    "label smoothing": {"label_smoothing": 0.05},
+    "augmentation": {"augmentation": AUGMENTATION},
+    "averaged weights (EMA)": {"ema": 0.999},
+    "falling learning rate": {"schedule": "cosine"},
+    "early stopping": {"patience": 3},
+}
+MILD = Augmentation(shift=1, rotation=5, scale=0.05, shear=0.05, elastic=0.5)
+SWEEP = {
+    "dropout 0.1": {"dropout": 0.1},
+    "dropout 0.25": {"dropout": 0.25},
+    "weight decay 0.0005": {"weight_decay": 5e-4},
+    "weight decay 0.002": {"weight_decay": 2e-3},
+    "label smoothing 0.05": {"label_smoothing": 0.05},
+    "label smoothing 0.1": {"label_smoothing": 0.1},
+    "augmentation, mild": {"augmentation": MILD},
+    "augmentation": {"augmentation": AUGMENTATION},
+    "EMA 0.99": {"ema": 0.99},
+    "EMA 0.999": {"ema": 0.999},
+    "rate falling as a cosine": {"schedule": "cosine"},
+    "one-cycle, peak 0.05": {"schedule": "one-cycle", "learning_rate": 0.05},
+}
+
+
+def _with(recipe: Recipe, name: str, *changes: dict) -> Recipe:
+    """A recipe with one technique or several."""
+    return replace(recipe, name=name, **{key: value for change in changes for key, value in change.items()})
+
+
+def _verification() -> tuple[Recipe, ...]:
+    """LENET5 plain, with each technique alone, with all of them, and with all but one."""
+    alone = [_with(LENET5, name, change) for name, change in TECHNIQUES.items()]
+    every = _with(LENET5, "all", *TECHNIQUES.values())
+    without = [
+        _with(LENET5, f"all but {name}", *(change for other, change in TECHNIQUES.items() if other != name))
+        for name in TECHNIQUES
+    ]
+    return replace(LENET5, name="plain"), *alone, every, *without
+
+
+SWEPT = tuple(_with(LENET5, name, change) for name, change in SWEEP.items())
+VERIFICATION = _verification()
+SMALL_MLPS = (replace(MLP_SMALL, name="small MLP, plain"), _with(MLP_SMALL, "small MLP, all", *TECHNIQUES.values()))
+
+# The record: no validation split, the last epoch's averaged weights; chosen among the finalists by cross-validation.
+BEST_LENET5 = Recipe(
+    "BEST_LENET5", "LeNet5", activation="silu", resize="pad", optimizer="adamw", learning_rate=3.5e-3,
+    weight_decay=0.05, schedule="one-cycle", batch_size=64, epochs=60, validation=0, label_smoothing=0.05,
+    augmentation=AUGMENTATION, ema=0.999,
+)  # fmt: skip
+BEST_MLP = Recipe(
+    "BEST_MLP", "MLP", widths=(256, 128), activation="gelu", optimizer="adamw", learning_rate=2e-3,
+    weight_decay=0.05, schedule="one-cycle", batch_size=128, epochs=150, validation=0, label_smoothing=0.05,
+    augmentation=replace(AUGMENTATION, shift=1), ema=0.999,
+)  # fmt: skip
+FINALISTS = {
+    "LeNet-5, SiLU": BEST_LENET5,
+    "LeNet-5, ReLU": replace(BEST_LENET5, activation="relu"),
+    "MLP, GELU": BEST_MLP,
+    "MLP, ReLU": replace(BEST_MLP, activation="relu"),
+}
+FOLDS = 6  # of 10,000 training images each
+FINALISTS_BY_FOLD = tuple(
+    replace(recipe, name=f"{name}, fold {fold}", validation=60_000 // FOLDS, fold=fold)
+    for name, recipe in FINALISTS.items()
+    for fold in range(FOLDS)
+)
+
+STUDIED = (*SWEPT, *VERIFICATION, *SMALL_MLPS, *FINALISTS_BY_FOLD, BEST_LENET5, BEST_MLP)
+
 # What the chapters train live, the longest first: `report` trains these before it runs them, so no core is idle.
 LIVE = (ORIGINAL_LENET5, LENET5, *MLP_LADDER[:0:-1], MLP, ORIGINAL_MLP, MLP_SMALL)
-NAMED = (ORIGINAL_LENET5, ORIGINAL_MLP, LENET5, MLP, MLP_SMALL, SPRINT_LENET5, SPRINT_LENET5_9905)
+NAMED = (
+    ORIGINAL_LENET5, ORIGINAL_MLP, LENET5, MLP, MLP_SMALL, SPRINT_LENET5, SPRINT_LENET5_9905, BEST_LENET5, BEST_MLP,
+)  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in NAMED}
 
 

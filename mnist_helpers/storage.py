@@ -24,7 +24,7 @@ from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.recipes import Recipe
 from mnist_helpers.run import Run, describe_environment
 
-DIGITS = ("models.py", "data.py", "training.py")  # the modules that decide a run's digits
+DIGITS = ("models.py", "data.py", "augmentation.py", "training.py")  # the modules that decide a run's digits
 UNFINISHED = ".unfinished"  # the folder in runs/ with checkpoints and locks
 
 

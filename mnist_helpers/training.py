@@ -6,14 +6,18 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnist_helpers import data, models, parallel, storage
+from mnist_helpers.augmentation import augment
+from mnist_helpers.pretrained import pretrained as pretrained  # training.pretrained("best-lenet5")
 from mnist_helpers.progress import Progress
 from mnist_helpers.recipes import Recipe
 from mnist_helpers.run import Run, describe_environment, format_epoch
@@ -56,20 +60,28 @@ def train_many(recipe: Recipe, seeds: Iterable[int], **options) -> list[Run]:
     return train_grid([recipe], seeds, **options)[recipe.name]
 
 
-def train_grid(
-    recipes: Iterable[Recipe], seeds: Iterable[int], *, root="data", runs="runs", device=None, reuse=True
-) -> dict[str, list[Run]]:
-    """{recipe's name: its runs in the seeds' order}, of every recipe with every seed.
+def train_grid(recipes: Iterable[Recipe], seeds: Iterable[int], **options) -> dict[str, list[Run]]:
+    """{recipe's name: its runs in the seeds' order}, of every recipe with every seed, as `train_jobs` trains them."""
+    recipes, seeds = list(recipes), list(seeds)
+    if len({recipe.name for recipe in recipes}) < len(recipes):
+        raise ValueError(f"two recipes have one name: {', '.join(recipe.name for recipe in recipes)}")
+    found = train_jobs([(recipe, seed) for recipe in recipes for seed in seeds], **options)
+    return {recipe.name: [found[recipe, seed] for seed in seeds] for recipe in recipes}
+
+
+def train_jobs(
+    jobs: Iterable[tuple[Recipe, int]], *, root="data", runs="runs", device=None, reuse=True
+) -> dict[tuple[Recipe, int], Run]:
+    """The run of each (recipe, seed).
 
     On a CPU each core trains one run at a time with one thread: two such processes beat one with two threads.
     After a failure the others are still finished and kept; then the first failure is raised.
     """
-    recipes, seeds, device = list(recipes), list(seeds), data.best_device(device)
-    if len({recipe.name for recipe in recipes}) < len(recipes):
-        raise ValueError(f"two recipes have one name: {', '.join(recipe.name for recipe in recipes)}")
-    root, runs = data.project_path(root), data.project_path(runs)
-    grid = [(recipe, seed) for recipe in recipes for seed in seeds]
-    found = {job: storage.load(storage.folder(*job, runs, device, 1), job[0]) if reuse else None for job in grid}
+    device, root, runs = data.best_device(device), data.project_path(root), data.project_path(runs)
+    found = {
+        job: storage.load(storage.folder(*job, runs, device, 1), job[0]) if reuse else None
+        for job in dict.fromkeys(jobs)
+    }
     jobs = [job for job in found if found[job] is None]
     failures = []
     if jobs:
@@ -84,7 +96,7 @@ def train_grid(
         index, error = min(failures, key=lambda failure: failure[0])
         others = f" ({len(failures) - 1} more failed)" if failures[1:] else ""
         raise TrainingError(f"{jobs[index][0].name} with seed {jobs[index][1]} failed: {error}{others}") from error
-    return {recipe.name: [found[recipe, seed] for seed in seeds] for recipe in recipes}
+    return found
 
 
 def _train_job(recipe: Recipe, seed: int, root, runs, device, reuse: bool, on_epoch: Callable) -> Run:
@@ -133,33 +145,50 @@ def _fit(
     then in each epoch the training loader's two seeds and those of three evaluation passes.
     """
     model = models.build(recipe).to(device, memory_format=torch.channels_last)
-    train, valid = data.split(mnist.train, recipe.validation)
+    train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold)
     optimizer = make_optimizer(recipe, model)
     schedule = make_schedule(recipe, optimizer, math.ceil(len(train) / recipe.batch_size))
+    average = _average_of(model, recipe.ema) if recipe.ema else None
     splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
     inputs = {name: data.prepare(digits.images, recipe) for name, digits in splits.items()}
     forward = _graphed(model, inputs["train"][: recipe.batch_size]) if device.type == "cuda" else model
-    parts = {"model": model, "optimizer": optimizer} | ({"schedule": schedule} if schedule else {})
+    step = Step(recipe, model, forward, optimizer, schedule, average)
+    parts = {"model": model, "optimizer": optimizer, "schedule": schedule, "average": average}
+    parts = {name: part for name, part in parts.items() if part is not None}
     done = _restore(past, parts, device) if past else {"history": [], "best": (-1.0, 0.0)}
     for row in done["history"]:
         on_epoch(row)
-    for epoch in range(len(done["history"]), recipe.epochs):
+    while not _is_finished(recipe, done):
+        epoch = len(done["history"])
         batches = data.epoch_order(len(train), recipe.shuffle).to(device).split(recipe.batch_size)
         model.train()
-        losses, rates = _train_epoch(forward, optimizer, schedule, inputs["train"], train.labels, batches)
+        losses, rates = _train_epoch(step, inputs["train"], train.labels, batches, strength_in(recipe, epoch))
         row = dict.fromkeys(HISTORY_KEYS) | {"epoch": epoch}
         row["train_loss"] = _mean_loss(losses, rates, len(train), f"{recipe.name} with seed {seed}", epoch)
         for _ in range(4):  # the plain loop's passes over the test, the shuffled training and the test loader
             data.draw_seed()
-        predictions = _evaluate(model, splits, inputs, row)
+        network = average.module if average else model
+        predictions = _evaluate(network, splits, inputs, row)
         done["history"].append(row)
         score = (row["valid_accuracy"], -row["valid_loss"]) if recipe.validation else (float(epoch), 0.0)
         if score > done["best"]:
-            state = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
+            state = {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
             done |= {"best": score, "kept": {"epoch": epoch, "state": state, "predictions": predictions}}
         keep(done | _states(parts, device))
         on_epoch(row)
     return done["history"], done["kept"]
+
+
+def _is_finished(recipe: Recipe, done: dict) -> bool:
+    epochs = len(done["history"])
+    if recipe.patience and epochs and epochs - 1 - done["kept"]["epoch"] >= recipe.patience:
+        return True
+    return epochs >= recipe.epochs
+
+
+def strength_in(recipe: Recipe, epoch: int) -> float:
+    """The strength of augmentation in an epoch: 1, then a straight line to 0 over the last share `calm` of them."""
+    return min(1.0, (recipe.epochs - 1 - epoch) / (recipe.calm * recipe.epochs)) if recipe.calm else 1.0
 
 
 def _evaluate(model: nn.Module, splits: dict[str, data.Digits], inputs: dict[str, Tensor], row: dict) -> Tensor:
@@ -193,6 +222,11 @@ def make_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps_an_epo
     return None
 
 
+def _average_of(model: nn.Module, decay: float) -> AveragedModel:
+    """The exponential moving average of a model's weights, and of what batch normalisation keeps."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
 def _graphed(model: nn.Module, batch: Tensor) -> Callable[[Tensor], Tensor]:
     """The network in training mode, whole batches as CUDA graphs: with small ones a GPU waits for its launches."""
     plain = model.forward
@@ -200,20 +234,39 @@ def _graphed(model: nn.Module, batch: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda x: graph(x) if len(x) == len(batch) else plain(x)
 
 
+@dataclass
+class Step:
+    """One step of a training: a batch in, new weights out."""
+
+    recipe: Recipe
+    model: nn.Module
+    forward: Callable[[Tensor], Tensor]  # of the model, perhaps as a CUDA graph
+    optimizer: torch.optim.Optimizer
+    schedule: LRScheduler | None
+    average: AveragedModel | None  # of the weights after each step
+
+    def __call__(self, inputs: Tensor, labels: Tensor, strength: float) -> Tensor:
+        """The batch's mean loss, label smoothing included, of images augmented with that strength."""
+        logits = self.forward(augment(inputs, self.recipe.augmentation, strength))
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        if self.schedule:
+            self.schedule.step()
+        if self.average:
+            self.average.update_parameters(self.model)
+        return loss.detach()
+
+
 def _train_epoch(
-    forward, optimizer, schedule, inputs: Tensor, labels: Tensor, batches: Sequence[Tensor]
+    step: Step, inputs: Tensor, labels: Tensor, batches: Sequence[Tensor], strength: float
 ) -> tuple[Tensor, list[float]]:
     """One pass over the batches (tensors of indices): the summed loss, float64 [batches], and learning rate of each."""
     losses, rates = [], []
     for batch in batches:
-        loss = F.cross_entropy(forward(inputs[batch]), labels[batch])
-        optimizer.zero_grad()
-        loss.backward()
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        if schedule:
-            schedule.step()
-        losses.append(loss.detach())
+        rates.append(step.optimizer.param_groups[0]["lr"])
+        losses.append(step(inputs[batch], labels[batch], strength))
     return torch.stack(losses).cpu().double() * torch.tensor([len(batch) for batch in batches]), rates
 
 

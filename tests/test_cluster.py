@@ -60,4 +60,4 @@ def test_two_ranks_share_the_seeds_and_reuse_what_is_finished(torchrun, tmp_path
 def test_a_failure_on_a_rank_is_named_and_the_exit_code_says_so(torchrun, tmp_path):
     failed = torchrun("train", "WILD", "--seeds", "0-1")
     assert failed.returncode == 1
-    assert "error: 2 of 2 seeds failed: WILD with seed 0: the loss is" in failed.stderr
+    assert "error: 2 of 2 trainings failed: WILD with seed 0: the loss is" in failed.stderr

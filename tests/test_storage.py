@@ -43,7 +43,19 @@ def assert_equal(run, other) -> None:
     assert all(torch.equal(value, other.state[key]) for key, value in run.state.items())
 
 
-@pytest.mark.parametrize("change", [{}, {"validation": 1_000, "model": "LeNet5", "widths": (), "resize": "pad"}])
+REGULARIZED = {"dropout": 0.2, "batch_norm": True, "ema": 0.99, "augmentation": recipes.AUGMENTATION, "calm": 0.5}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"validation": 1_000, "model": "LeNet5", "widths": (), "resize": "pad"},
+        REGULARIZED,
+        {"patience": 1, "validation": 500},
+    ],
+    ids=["plain", "validation", "regularized", "early stopping"],
+)
 def test_an_interrupted_training_goes_on_with_the_same_digits(change, few, tmp_path, capsys, recwarn):
     recipe = replace(CYCLE, **change)
     whole = training.train(recipe, 42, runs=tmp_path / "whole", device="cpu")

@@ -146,6 +146,96 @@ def test_unknown_recipes_and_wrong_fields_are_refused():
         replace(QUICK, batch_size=0)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dropout": 1.0}, "dropout must be 0 or more and below 1"),
+        ({"patience": 2, "validation": 0}, "patience needs validation images"),
+        ({"patience": -1}, "patience must be 0 or more"),
+        ({"validation": 10_000, "fold": 6}, "no fold 6 of 10000"),
+        ({"fold": 1.0}, "fold must be a whole number"),
+    ],
+)
+def test_wrong_regularization_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(recipes.LENET5, **change)
+
+
+def test_a_recipe_comes_back_from_its_fields():
+    for recipe in (*recipes.NAMED, *recipes.STUDIED):
+        fields = json.loads(json.dumps(recipe.fields()))
+        assert recipes.Recipe.of(recipe.name, fields) == recipe
+    del fields["calm"]  # as if it had been written before there was such a field
+    assert recipes.Recipe.of("OLDER", fields) == recipe
+
+
+def test_dropout_and_batch_norm_change_what_they_should():
+    count = {key: sum(p.numel() for p in models.LeNet5(**{key: value}).parameters()) for key, value in
+             {"dropout": 0.5, "batch_norm": True}.items()}  # fmt: skip
+    assert count == {"dropout": 61_706, "batch_norm": 61_706 + 2 * (6 + 16 + 120 + 84)}
+    model, x = models.LeNet5(dropout=0.5).train(), torch.rand(4, 1, 32, 32)
+    assert not torch.equal(model(x), model(x)) and torch.equal(model.eval()(x), model(x))
+    hidden = models.LeNet5(dropout=0.25).act5
+    share = (hidden(torch.full((400, 120, 1, 1), 3.0)) == 0).double().mean().item()
+    assert share == pytest.approx(0.25, abs=0.01)  # 48,000 draws: a standard error of 0.002
+    torch.manual_seed(1)
+    plain = models.MLP()
+    torch.manual_seed(1)
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), models.MLP(dropout=0.5).parameters(), strict=True))
+
+
+def test_averaged_weights_are_the_exponential_moving_average(mnist):
+    """Against the formula, step by step: a <- decay a + (1 - decay) w after each step, from the first weights on."""
+    recipe = replace(QUICK, learning_rate=1e-3, ema=0.9)
+    model, images = models.build(recipe), data.prepare(mnist.train.images[:500], recipe)
+    average, optimizer = training._average_of(model, 0.9), training.make_optimizer(recipe, model)
+    step, expected = training.Step(recipe, model, model, optimizer, None, average), None
+    for part in torch.arange(500).split(100):
+        step(images[part], mnist.train.labels[part], 1.0)
+        weights = torch.cat([p.detach().flatten() for p in model.parameters()])
+        expected = weights if expected is None else 0.9 * expected + 0.1 * weights
+    averaged = torch.cat([p.flatten() for p in average.module.parameters()])
+    assert torch.allclose(averaged, expected, atol=1e-6) and not torch.allclose(averaged, weights, atol=1e-4)
+
+
+def test_averaged_weights_are_what_is_kept(few, tmp_path):
+    plain = training.train(replace(QUICK, learning_rate=1e-3), 1, runs=tmp_path, device="cpu")
+    averaged = training.train(replace(QUICK, learning_rate=1e-3, ema=0.9), 1, runs=tmp_path, device="cpu")
+    assert [row["train_loss"] for row in plain.history] == [row["train_loss"] for row in averaged.history]
+    assert not torch.equal(plain.predictions, averaged.predictions)
+    again = models.predict(averaged.model(), data.prepare(data.load().test.images, QUICK))
+    assert torch.allclose(again, averaged.predictions, atol=1e-5)
+
+
+def test_label_smoothing_is_in_the_training_loss_only(mnist):
+    recipe = replace(QUICK, label_smoothing=0.2)
+    model, x, y = models.build(recipe), data.prepare(mnist.train.images[:200], recipe), mnist.train.labels[:200]
+    logits = model(x).detach().double()
+    step = training.Step(recipe, model, model, training.make_optimizer(recipe, model), None, None)
+    expected = 0.8 * F.cross_entropy(logits, y) - 0.2 * logits.log_softmax(1).mean()
+    assert step(x, y, 1.0).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_early_stopping_ends_after_its_patience_and_is_a_prefix(few, tmp_path):
+    recipe = replace(QUICK, batch_size=100, epochs=12, validation=500)
+    whole = training.train(recipe, 1, runs=tmp_path, device="cpu")
+    stopped = training.train(replace(recipe, patience=2), 1, runs=tmp_path, device="cpu")
+    n = len(stopped.history)
+    assert n < 12 and stopped.history == whole.history[:n]
+    assert stopped.epoch == n - 1 - 2 and stopped.epoch == max(
+        range(n), key=lambda i: (whole.history[i]["valid_accuracy"], -whole.history[i]["valid_loss"])
+    )
+
+
+def test_folds_share_no_image_and_cover_all(mnist):
+    parts = [data.split(mnist.train, 10_000, fold=fold)[1] for fold in range(6)]
+    whole = torch.cat([part.images.flatten(1) for part in parts]).double() @ torch.arange(784.0, dtype=torch.float64)
+    expected = mnist.train.images.flatten(1).double() @ torch.arange(784.0, dtype=torch.float64)
+    assert torch.equal(whole.sort().values, expected.sort().values)
+    with pytest.raises(data.DataError, match="no fold 6"):
+        data.split(mnist.train, 10_000, fold=6)
+
+
 def test_named_recipes_have_the_counts_of_the_report():
     counts = {name: sum(p.numel() for p in models.build(r).parameters()) for name, r in recipes.RECIPES.items()}
     assert {counts[name] for name in counts if "LENET5" in name} == {61_706}

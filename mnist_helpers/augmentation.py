@@ -1,0 +1,68 @@
+"""Augmentation: a whole batch of training images distorted at once, on its device, each image in its own way."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+COARSE = 6  # nodes a side of the elastic field; between them it is interpolated
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far images are distorted; every image draws its own values, evenly from -limit to +limit.
+
+    shift: pixels along each axis; rotation: degrees; scale: share of the size; shear: tangent of its angle.
+    elastic: pixels, the standard deviation of a smooth random displacement (Simard et al. 2003, section 2).
+    """
+
+    shift: float = 0.0
+    rotation: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    elastic: float = 0.0
+
+    def __post_init__(self):
+        if any(not value >= 0 for value in astuple(self)) or self.scale >= 1:
+            raise ValueError(f"an augmentation's limits must be 0 or more, and its scale below 1: {self}")
+
+
+NONE = Augmentation()
+
+
+def augment(inputs: Tensor, how: Augmentation, strength: float = 1.0) -> Tensor:
+    """Distorted copies of prepared inputs [B, 1, S, S]; strength from 0 (unchanged) to 1 multiplies every limit.
+
+    An image's sampling grid is linear in its draws: six of the affine map, 2 x 36 of the elastic field. So the grids
+    of a batch are one matrix product, and one bilinear resampling follows. Beyond the edge the edge's value goes on.
+    Random numbers come from the global generator of the inputs' device.
+    """
+    if strength == 0 or how == NONE:
+        return inputs
+    size, n = inputs.shape[-1], len(inputs)
+    shift, rotation, scale, shear, elastic = (strength * value for value in astuple(how))
+    draw = 2 * torch.rand(5, n, device=inputs.device) - 1
+    angle, zoom, slant = draw[0] * rotation * torch.pi / 180, 1 + draw[1] * scale, draw[2] * shear
+    cosine, sine = zoom * angle.cos(), zoom * angle.sin()
+    offset = draw[3:] * (2 * shift / size)  # half an image is 1 in the coordinates of a sampling grid
+    rows = torch.stack(
+        [cosine, cosine * slant - sine, offset[0], sine, sine * slant + cosine, offset[1]], dim=1
+    )  # [B, 6]: rotation x shear x scale, and the shift
+    nodes = torch.randn(n, 2, COARSE**2, device=inputs.device) * (2 * elastic / size)
+    draws = torch.cat([rows.view(n, 2, 3), nodes], dim=2)  # [B, 2, 3 + 36]
+    grid = (draws.view(2 * n, -1) @ _basis(size, inputs.device)).view(n, 2, size, size).permute(0, 2, 3, 1)
+    return F.grid_sample(inputs, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+@lru_cache(maxsize=4)
+def _basis(size: int, device: torch.device) -> Tensor:
+    """[3 + 36, size * size]: at each pixel its x, its y, 1, and the weight of each node of the elastic field."""
+    place = (2 * torch.arange(size) + 1) / size - 1
+    affine = torch.stack([place.expand(size, size), place[:, None].expand(size, size), torch.ones(size, size)])
+    nodes = torch.eye(COARSE**2).view(-1, 1, COARSE, COARSE)
+    elastic = F.interpolate(nodes, size=(size, size), mode="bicubic", align_corners=True)
+    return torch.cat([affine.flatten(1), elastic.flatten(1)]).to(device)
