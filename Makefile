@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = $(BIN)/python -m
 
-.PHONY: install report pdf test lab bench
+.PHONY: install report pdf test lab study bench
 
 install: .venv/installed
 
@@ -28,6 +28,10 @@ test: install
 
 lab: install
 	@$(RUN) jupyter lab notebooks
+
+# the many-seed studies of chapter 6: hours; after Ctrl-C the same command goes on
+study: install
+	@$(RUN) mnist_helpers study
 
 bench: install
 	@$(RUN) benchmarks.bench

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks import plain
-from mnist_helpers import data, evaluation, models, parameters, recipes, training
+from mnist_helpers import data, evaluation, fitting, models, parameters, recipes, training
 from mnist_helpers.files import write_atomically
 from mnist_helpers.report.summary import between_markers
 from mnist_helpers.run import Run, describe_environment, format_epoch
@@ -133,7 +133,7 @@ def epochs(recipe: recipes.Recipe, runs: str) -> dict:
     preparation, _ = timed(lambda: [data.prepare(part.images, recipe) for part in (mnist.train, mnist.test)])
 
     def same(expected: list[dict], own: Run) -> None:
-        line = format_epoch(dict.fromkeys(training.HISTORY_KEYS) | expected[0])
+        line = format_epoch(dict.fromkeys(fitting.HISTORY_KEYS) | expected[0])
         assert own.log() == line, f"the digits differ:\n{line}\n{own.log()}"
 
     return {"preparation_seconds": round(preparation, 2)} | alternate(
@@ -179,12 +179,11 @@ def seeds(runs: str) -> dict:
 def share_of_peak() -> dict:
     """Useful FLOP/s of training over those of an fp32 matrix product, both with all threads."""
     recipe, mnist = recipes.ORIGINAL_LENET5, data.load(device="cpu")
-    model = models.build(recipe).to(memory_format=torch.channels_last)
-    macs = {row.name: row.macs for row in parameters.derive(model, (1, 32, 32)).rows}
+    macs = {row.name: row.macs for row in parameters.derive(models.build(recipe), (1, 32, 32)).rows}
     flops = 2 * (3 * sum(macs.values()) - macs["c1"])  # forward, both gradients; none for the images
-    optimizer, inputs = training.make_optimizer(recipe, model), data.prepare(mnist.train.images, recipe)
-    batches = data.epoch_order(len(inputs), True).split(recipe.batch_size)
-    seconds, _ = timed(lambda: training._train_epoch(model, optimizer, None, inputs, mnist.train.labels, batches))
+    inputs, labels = data.prepare(mnist.train.images, recipe), mnist.train.labels
+    step, batches = fitting.first_step(recipe, inputs), data.epoch_order(len(inputs), True).split(recipe.batch_size)
+    seconds, _ = timed(lambda: fitting.train_epoch(step, inputs, labels, batches))
     a = torch.rand(2048, 2048)
     product = min(timed(lambda: a @ a)[0] for _ in range(10))
     own, peak = flops * len(inputs) / seconds / 1e9, 2 * 2048**3 / product / 1e9
@@ -201,7 +200,7 @@ def growth() -> dict:
         for n in seconds:
             part = data.Mnist(mnist.train[:n], mnist.test)
             data.prepare(part.train.images, recipe)  # resizing is kept for the same tensor
-            took, _ = timed(lambda part=part: training._fit(recipe, SEED, part, torch.device("cpu"), lambda row: None))
+            took, _ = timed(lambda part=part: fitting.fit(recipe, SEED, part, torch.device("cpu"), lambda row: None))
             seconds[n].append(round(took, 2))
     few, half, all_ = (median(values) for values in seconds.values())
     result = {"value": round(half / (few + (all_ - few) / 3), 3), "seconds": seconds}

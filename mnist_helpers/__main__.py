@@ -85,11 +85,11 @@ def _train_share(recipe, seeds: range) -> None:
     from mnist_helpers import cluster
     from mnist_helpers.run import describe
 
-    jobs = [(recipe, seed) for seed in seeds]
-    rows, failures = cluster.train_share(jobs, lambda run: describe(run.record()))
-    if rows and cluster.is_first():
+    trained, failures = cluster.train_share([(recipe, seed) for seed in seeds])
+    if trained and cluster.is_first():
+        rows = [describe(run.record()) | {"rank": rank} for rank, run in trained]
         print(pd.DataFrame(rows).sort_values("seed").to_string(index=False), flush=True)
-    cluster.raise_failures(failures, len(jobs))
+    cluster.raise_failures(failures, len(seeds))
 
 
 def _study(options) -> None:

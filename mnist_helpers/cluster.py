@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import torch
@@ -19,24 +19,23 @@ def is_launched() -> bool:
     return dist.is_available() and dist.is_torchelastic_launched()
 
 
-def train_share(jobs: Sequence[tuple[Recipe, int]], result: Callable[[Run], dict]) -> tuple[list[dict], list[str]]:
-    """Train this rank's share of the jobs (recipe, seed) in turn: (results, failures) of all ranks.
+def train_share(jobs: Sequence[tuple[Recipe, int]]) -> tuple[list[tuple[int, Run]], list[str]]:
+    """Train this rank's share of the jobs (recipe, seed) in turn: ([(rank, run)], failures) of all ranks.
 
     A rank is one core or one GPU. Finished runs are reused. After a failure the others are still trained.
     """
     dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
-    rank, ranks, results, failures = dist.get_rank(), dist.get_world_size(), [], []
+    rank, ranks, trained, failures = dist.get_rank(), dist.get_world_size(), [], []
     torch.set_num_threads(1)  # as train_many does, so that the runs are the same
     gpus = torch.cuda.device_count()
     device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
     for recipe, seed in jobs[rank::ranks]:
         try:
-            run = training.train(recipe, seed, device=device, on_epoch=lambda row: None)
-            results.append(result(run) | {"rank": rank})
+            trained.append((rank, training.train(recipe, seed, device=device, on_epoch=lambda row: None)))
         except training.TrainingError as error:
             failures.append(str(error))
     parts = [None] * ranks
-    dist.all_gather_object(parts, (results, failures))
+    dist.all_gather_object(parts, (trained, failures))
     dist.destroy_process_group()
     return [entry for part, _ in parts for entry in part], [entry for _, part in parts for entry in part]
 

@@ -53,6 +53,27 @@ ORIGINAL_MLP_LOG = """\
 LECUN_LENET5 = 0.9905
 LECUN_MLP = ("784-300-100-10 network", 266_610, 0.9695)  # name, parameters, accuracy
 
+# Test errors in %: (network, parameters, error, where it is printed). Parameters are counted from the description.
+SIMARD_2003 = "https://doi.org/10.1109/ICDAR.2003.1227801"
+LITERATURE = (
+    ("784-300-100-10, LeCun 1998", 266_610, 3.05, "https://doi.org/10.1109/5.726791"),
+    ("the same with distortions", 266_610, 2.50, "https://doi.org/10.1109/5.726791"),
+    ("784-800-10, Simard 2003", 636_010, 1.60, SIMARD_2003),
+    ("the same, affine distortions", 636_010, 1.10, SIMARD_2003),
+    ("the same, elastic distortions", 636_010, 0.70, SIMARD_2003),
+    ("LeNet-5, LeCun 1998", 60_000, 0.95, "https://doi.org/10.1109/5.726791"),
+    ("the same with distortions", 60_000, 0.80, "https://doi.org/10.1109/5.726791"),
+    ("LeNet-5 in NumPy, Wacker", 61_706, 0.64, "https://github.com/mikewacker/mnist"),  # the best of its 5 seeds
+    ("5-50-100 convolutional, Simard 2003", 132_540, 0.40, SIMARD_2003),
+)
+
+# Test images whose label at most 2 of 5 people confirmed (Northcutt et al. 2021, https://arxiv.org/abs/2103.14749;
+# their 100 most suspicious test images): {index: (label, how many of 5 confirmed it)}.
+LABEL_DOUBTS = {
+    947: (8, 0), 1621: (0, 2), 1901: (9, 2), 2130: (4, 2), 2462: (2, 0), 2597: (5, 0), 2654: (6, 0), 3520: (6, 2),
+    3558: (5, 1), 5937: (5, 1), 6651: (0, 0), 6783: (1, 2), 8527: (4, 2), 9679: (6, 2), 9729: (5, 2),
+}  # fmt: skip
+
 
 def original_history(log: str) -> list[dict]:
     """A printed log as a history with the keys of Run.history; accuracies as fractions."""

@@ -21,17 +21,12 @@ import torch
 from filelock import FileLock, Timeout
 
 from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.fitting import TrainingError
 from mnist_helpers.recipes import Recipe
 from mnist_helpers.run import Run, describe_environment
 
-DIGITS = ("models.py", "data.py", "augmentation.py", "training.py")  # the modules that decide a run's digits
+DIGITS = ("models.py", "data.py", "augmentation.py", "fitting.py")  # the modules that decide a run's digits
 UNFINISHED = ".unfinished"  # the folder in runs/ with checkpoints and locks
-
-
-class TrainingError(Exception):
-    """A training that cannot go on or be kept; the message names it and the cause."""
-
-    exit_code = 1
 
 
 # --- where a run is kept --------------------------------------------------------------------------------------

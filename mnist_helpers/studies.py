@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from mnist_helpers import cluster, data, recipes, storage, training
+from mnist_helpers import cluster, data, fitting, pretrained, recipes, storage, training
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.recipes import Recipe
 from mnist_helpers.run import Run
 
-SECONDS_AN_EPOCH = {"LeNet5": 10, "MLP": 3}  # on one of two busy cores; only for the first estimate of the time
+SECONDS_AN_EPOCH = {"LeNet5": 11, "MLP": 3}  # on one of two busy cores; only for the first estimate of the time
 
 
 class StudyError(Exception):
@@ -25,11 +28,16 @@ class StudyError(Exception):
 
 @dataclass(frozen=True)
 class Study:
-    """Every recipe with every seed; its summary is studies/<name>.json."""
+    """Every recipe with every seed; its summary is studies/<name>.json.
+
+    keeps_networks: also the test logits of all runs, in studies/<name>.npz, and each recipe's weights for its first
+    seed, in the package.
+    """
 
     name: str
     recipes: tuple[Recipe, ...]
     seeds: tuple[int, ...]
+    keeps_networks: bool = False
 
     @property
     def jobs(self) -> list[tuple[Recipe, int]]:
@@ -62,7 +70,7 @@ STUDIES = {
         Study("sweep", recipes.SWEPT, (42, 43)),
         Study("techniques", recipes.VERIFICATION + recipes.SMALL_MLPS, FIVE),
         Study("folds", recipes.FINALISTS_BY_FOLD, (42,)),
-        Study("record", (recipes.BEST_LENET5, recipes.BEST_MLP), FIVE),
+        Study("record", (recipes.BEST_LENET5, recipes.BEST_MLP), FIVE, keeps_networks=True),
     )
 }
 
@@ -80,15 +88,15 @@ def run(study: Study) -> None:
     if cluster.is_first():
         print(_estimate(study, missing), flush=True)
     if cluster.is_launched():
-        found, failures = cluster.train_share(missing, _entry)
+        trained, failures = cluster.train_share(missing)
         if cluster.is_first():
-            _write(study, known | {_job(entry): entry for entry in found})
+            _keep(study, known, [run for _, run in trained])
         cluster.raise_failures(failures, len(missing))
         return
     try:
         training.train_jobs(missing)
     finally:
-        _write(study, known | {job: _entry(run) for job in missing if (run := _finished(*job))})
+        _keep(study, known, [done for job in missing if (done := _finished(*job))])
 
 
 def get(name: str | None) -> list[Study]:
@@ -116,15 +124,12 @@ def _entry(run: Run) -> dict:
     """What a study keeps of a run, JSON-ready; the history by column, rounded to what float32 sums are good for."""
     columns = {
         key: [row[key] if row[key] is None else round(row[key], 6) for row in run.history]
-        for key in training.HISTORY_KEYS
+        for key in fitting.HISTORY_KEYS
     }
     wrong = run.predictions.argmax(1) != data.load("data", "cpu").test.labels
     about = {"name": run.recipe.name, "recipe": run.recipe.fields(), "hash": run.recipe.hash(), "seed": run.seed}
-    return (
-        about
-        | {"epoch": run.epoch}
-        | {"history": columns, "wrong": wrong.nonzero()[:, 0].tolist(), "environment": run.environment}
-    )
+    about |= {"epoch": run.epoch, "history": columns, "wrong": wrong.nonzero()[:, 0].tolist()}
+    return about | {"environment": run.environment}
 
 
 def _job(entry: dict) -> tuple[Recipe, int]:
@@ -134,21 +139,31 @@ def _job(entry: dict) -> tuple[Recipe, int]:
 # --- on disk --------------------------------------------------------------------------------------------------
 
 
-def _path(study: Study) -> Path:
-    return project_path("studies") / f"{study.name}.json"
+def _path(study: Study, kind: str = "json") -> Path:
+    return project_path("studies") / f"{study.name}.{kind}"
 
 
 def _committed(study: Study) -> dict[tuple[Recipe, int], dict]:
-    """{(recipe, seed): entry} of the study's trainings that its file has."""
-    path = _path(study)
-    entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    """{(recipe, seed): entry} of the study's trainings that are under studies/, in its own file or another's."""
+    paths = sorted(project_path("studies").glob("*.json"))
+    entries = [entry for path in paths for entry in json.loads(path.read_text(encoding="utf-8"))]
     return {job: entry for entry in entries if (job := _job(entry)) in study.jobs}
 
 
-def _write(study: Study, entries: dict[tuple[Recipe, int], dict]) -> None:
-    """The study's file, a line an entry, in the study's order."""
+def _keep(study: Study, known: dict[tuple[Recipe, int], dict], runs: list[Run]) -> None:
+    """Write the study's file anew, a line an entry, in the study's order; and what it keeps of the networks."""
+    entries = known | {(run.recipe, run.seed): _entry(run) for run in runs}
     lines = [json.dumps(entries[job]) for job in study.jobs if job in entries]
     write_atomically(_path(study), ("[\n" + ",\n".join(lines) + "\n]\n").encode())
+    if study.keeps_networks and runs:
+        path, content = _path(study, "npz"), io.BytesIO()
+        answers = dict(np.load(path)) if path.is_file() else {}
+        answers |= {f"{run.recipe.name} {run.seed}": run.predictions.half().numpy() for run in runs}
+        np.savez_compressed(content, **answers)
+        write_atomically(path, content.getvalue())
+        for run in runs:
+            if run.seed == study.seeds[0]:
+                pretrained.keep(run)
 
 
 def read(name: str) -> dict[str, list[Result]]:
@@ -164,6 +179,16 @@ def read(name: str) -> dict[str, list[Result]]:
     return {
         recipe.name: [_result(recipe, seed, entries[recipe, seed]) for seed in study.seeds] for recipe in study.recipes
     }
+
+
+def logits(name: str) -> dict[str, list[Tensor]]:
+    """{recipe's name: its test logits [10000, 10] in the seeds' order} of a committed study that keeps networks."""
+    study = STUDIES[name]
+    with np.load(_path(study, "npz")) as arrays:
+        return {
+            recipe.name: [torch.from_numpy(arrays[f"{recipe.name} {seed}"]).float() for seed in study.seeds]
+            for recipe in study.recipes
+        }
 
 
 def _result(recipe: Recipe, seed: int, entry: dict) -> Result:

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mnist_helpers import augmentation, data, models, recipes, training
+from mnist_helpers import augmentation, data, fitting, models, recipes, training
 from mnist_helpers.augmentation import COARSE, NONE, Augmentation, augment
 
 STRONG = Augmentation(shift=2, rotation=20, scale=0.2, shear=0.2, elastic=1.0)
@@ -83,9 +83,9 @@ def test_strength_scales_every_limit(inputs):
 
 def test_strength_calms_down_to_zero_in_the_last_epoch():
     recipe = replace(recipes.LENET5, epochs=10, calm=0.4)
-    strengths = [training.strength_in(recipe, epoch) for epoch in range(10)]
+    strengths = [fitting.strength_in(recipe, epoch) for epoch in range(10)]
     assert strengths == pytest.approx([1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0])
-    assert {training.strength_in(recipes.LENET5, epoch) for epoch in range(15)} == {1}
+    assert {fitting.strength_in(recipes.LENET5, epoch) for epoch in range(15)} == {1}
 
 
 def test_only_training_images_are_augmented(few, tmp_path, monkeypatch):
@@ -96,7 +96,7 @@ def test_only_training_images_are_augmented(few, tmp_path, monkeypatch):
         seen.append(inputs.clone())
         return torch.zeros_like(inputs)
 
-    monkeypatch.setattr(training, "augment", blank)
+    monkeypatch.setattr(fitting, "augment", blank)
     recipe = replace(recipes.MLP_SMALL, name="BLANK", epochs=2, validation=1_000, augmentation=STRONG)
     run = training.train(recipe, 1, runs=tmp_path, device="cpu", on_epoch=lambda row: None)
     mnist = data.load()

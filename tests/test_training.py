@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks import plain
-from mnist_helpers import data, models, recipes, training
+from mnist_helpers import data, fitting, models, recipes, training
 
 CPU = torch.device("cpu")
 RUNS = "[!.]*"  # the finished runs in runs/; hidden beside them are checkpoints, locks and what was set aside
@@ -28,7 +28,7 @@ def plain_and_own(recipe, mnist) -> list[tuple[dict, dict]]:
     with torch.random.fork_rng():
         expected = list(plain.train(recipe, 42, *plain.datasets(recipe, n)))
         torch.manual_seed(42)
-        ours, _ = training._fit(recipe, 42, small, CPU, lambda row: None)
+        ours, _ = fitting.fit(recipe, 42, small, CPU, lambda row: None)
     return list(zip(expected, ours, strict=True))
 
 
@@ -48,7 +48,7 @@ def test_the_plain_pipeline_refuses_other_recipes():
 def test_history_has_the_contracts_keys_and_predictions_agree(run, mnist):
     assert [row["epoch"] for row in run.history] == [0, 1]
     for row in run.history:
-        assert tuple(row) == training.HISTORY_KEYS
+        assert tuple(row) == fitting.HISTORY_KEYS
         assert row["valid_loss"] is None and row["valid_accuracy"] is None
     hits = (run.predictions.argmax(1) == mnist.test.labels).double().mean().item()
     assert hits == run.history[run.epoch]["test_accuracy"] and run.epoch == 1
@@ -97,7 +97,7 @@ def test_the_epoch_is_chosen_on_validation(mnist, monkeypatch):
     small = data.Mnist(mnist.train[:4_000], mnist.test[:1_000])
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        history, kept = training._fit(recipe, 0, small, CPU, lambda row: None)
+        history, kept = fitting.fit(recipe, 0, small, CPU, lambda row: None)
     best = max(history, key=lambda row: (row["valid_accuracy"], -row["valid_loss"]))
     assert kept["epoch"] == best["epoch"]
     hits = (kept["predictions"].argmax(1) == small.test.labels).double().mean().item()
@@ -115,8 +115,8 @@ def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_rate(tmp_path):
     with pytest.raises(training.TrainingError) as stop:
         training.train(rising, 42, runs=tmp_path, device="cpu")
     step, rate = re.search(r"step (\d+), at learning rate (\S+)\. Try", str(stop.value)).groups()
-    optimizer = training.make_optimizer(rising, models.build(rising))
-    schedule = training.make_schedule(rising, optimizer, 60)
+    optimizer = fitting.make_optimizer(rising, models.build(rising))
+    schedule = fitting.make_schedule(rising, optimizer, 60)
     for _ in range(int(step)):
         optimizer.step()
         schedule.step()
@@ -188,8 +188,8 @@ def test_averaged_weights_are_the_exponential_moving_average(mnist):
     """Against the formula, step by step: a <- decay a + (1 - decay) w after each step, from the first weights on."""
     recipe = replace(QUICK, learning_rate=1e-3, ema=0.9)
     model, images = models.build(recipe), data.prepare(mnist.train.images[:500], recipe)
-    average, optimizer = training._average_of(model, 0.9), training.make_optimizer(recipe, model)
-    step, expected = training.Step(recipe, model, model, optimizer, None, average), None
+    average, optimizer = fitting._average_of(model, 0.9), fitting.make_optimizer(recipe, model)
+    step, expected = fitting.Step(recipe, model, model, optimizer, None, average), None
     for part in torch.arange(500).split(100):
         step(images[part], mnist.train.labels[part], 1.0)
         weights = torch.cat([p.detach().flatten() for p in model.parameters()])
@@ -211,7 +211,7 @@ def test_label_smoothing_is_in_the_training_loss_only(mnist):
     recipe = replace(QUICK, label_smoothing=0.2)
     model, x, y = models.build(recipe), data.prepare(mnist.train.images[:200], recipe), mnist.train.labels[:200]
     logits = model(x).detach().double()
-    step = training.Step(recipe, model, model, training.make_optimizer(recipe, model), None, None)
+    step = fitting.Step(recipe, model, model, fitting.make_optimizer(recipe, model), None, None)
     expected = 0.8 * F.cross_entropy(logits, y) - 0.2 * logits.log_softmax(1).mean()
     assert step(x, y, 1.0).item() == pytest.approx(expected.item(), rel=1e-5)
 

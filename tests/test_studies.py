@@ -1,0 +1,107 @@
+"""Studies: what is missing is trained, what is finished is kept, and nothing of other recipes is ever shown."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnist_helpers import data, models, pretrained, published, recipes, studies, training
+from mnist_helpers.__main__ import main
+
+ROOT = Path(__file__).parent.parent
+QUICK = replace(recipes.MLP_SMALL, name="QUICK", epochs=1, batch_size=1000)
+SMOOTH = replace(QUICK, name="SMOOTH", label_smoothing=0.1)
+STUDY = studies.Study("quick", (QUICK, SMOOTH), (1, 2), keeps_networks=True)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project folder of its own, whose one study is STUDY."""
+    (tmp_path / "report.toml").write_text("")
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studies, "STUDIES", {"quick": STUDY})
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "weights")
+    return tmp_path
+
+
+def test_a_study_is_trained_once_read_back_and_its_networks_kept(project, monkeypatch, capsys):
+    assert main(["study"]) == 0
+    assert "4 of 4 trainings to do, about" in capsys.readouterr().out
+    found = studies.read("quick")
+    run = training.train_many(SMOOTH, [2], device="cpu")[0]  # from runs/
+    result = found["SMOOTH"][1]
+    assert (result.seed, result.epoch, result.recipe) == (2, run.epoch, SMOOTH)
+    assert result.history[0] == pytest.approx(run.history[0], abs=1e-6)
+    test = data.load(device="cpu").test
+    assert result.wrong.tolist() == (run.predictions.argmax(1) != test.labels).nonzero()[:, 0].tolist()
+    assert result.test_accuracy == pytest.approx(1 - len(result.wrong) / 10_000, abs=1e-9)
+    assert torch.allclose(studies.logits("quick")["SMOOTH"][1], run.predictions, atol=0.02)  # halves: 11 bits
+    model, recipe = training.pretrained("quick")
+    assert recipe == QUICK and not model.training
+    first, inputs = training.train_many(QUICK, [1], device="cpu")[0].model(), data.prepare(test.images, recipe)
+    assert torch.equal(models.predict(model, inputs), models.predict(first, inputs))
+    before = {path: path.read_bytes() for path in project.glob("studies/*")}
+    monkeypatch.setattr(training, "train_jobs", lambda jobs: pytest.fail("trained again") if jobs else {})
+    assert main(["study", "quick"]) == 0
+    assert "0 of 4 trainings to do" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in project.glob("studies/*")} == before
+
+
+def test_what_is_finished_at_ctrl_c_is_kept_and_the_rest_is_trained_later(project, monkeypatch, capsys):
+    whole = training.train_jobs
+
+    def interrupted(jobs):
+        whole(jobs[:1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_jobs", interrupted)
+    assert main(["study"]) == 130
+    assert len(json.loads((project / "studies/quick.json").read_text())) == 1
+    with pytest.raises(studies.StudyError, match=r"quick.json lacks 3 of 4 trainings .*'QUICK' with seed 2"):
+        studies.read("quick")
+    monkeypatch.setattr(training, "train_jobs", whole)
+    capsys.readouterr()
+    assert main(["study"]) == 0
+    assert "3 of 4 trainings to do" in capsys.readouterr().out
+    assert len(studies.read("quick")["QUICK"]) == 2
+
+
+def test_a_study_of_other_recipes_is_an_error(project, monkeypatch):
+    training.train_jobs(STUDY.jobs)
+    studies.run(STUDY)
+    changed = replace(STUDY, recipes=(QUICK, replace(SMOOTH, label_smoothing=0.2)))
+    monkeypatch.setattr(studies, "STUDIES", {"quick": changed})
+    with pytest.raises(studies.StudyError, match="lacks 2 of 4 trainings of today's recipes, the first 'SMOOTH'"):
+        studies.read("quick")
+
+
+def test_unknown_names_are_refused(capsys):
+    assert main(["study", "nothing"]) == 2
+    assert "there is no study 'nothing'; there are sweep, techniques" in capsys.readouterr().err
+    with pytest.raises(data.DataError, match="no pretrained network 'lenet'; there are"):
+        training.pretrained("lenet")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.json")), ids=lambda path: path.stem)
+def test_the_committed_studies_are_of_todays_recipes(path):
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    assert sum(map(len, studies.read(path.stem).values())) == len(entries)
+    for entry in entries:
+        assert entry["hash"] == recipes.Recipe.of(entry["name"], entry["recipe"]).hash()
+
+
+@pytest.mark.parametrize("path", sorted(pretrained.FOLDER.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_pretrained_networks_reach_their_stated_accuracy(path, mnist):
+    model, recipe = training.pretrained(path.stem)
+    hits = (models.predict(model, data.prepare(mnist.test.images, recipe)).argmax(1) == mnist.test.labels).sum().item()
+    stated = float(pretrained.read(path.stem)[1]["test_accuracy"]) * 10_000
+    assert abs(hits - stated) <= 2  # another machine's sums may tip an image that lies on the edge
+    assert recipe == recipes.get(recipe.name)
+
+
+def test_doubted_labels_are_mnists(mnist):
+    for index, (label, votes) in published.LABEL_DOUBTS.items():
+        assert mnist.test.labels[index] == label and votes <= 2
