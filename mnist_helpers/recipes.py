@@ -189,20 +189,17 @@ def _with(recipe: Recipe, name: str, *changes: dict) -> Recipe:
     return replace(recipe, name=name, **{key: value for change in changes for key, value in change.items()})
 
 
-def _verification() -> tuple[Recipe, ...]:
-    """LENET5 plain, with each technique alone, with all of them, and with all but one."""
-    alone = [_with(LENET5, name, change) for name, change in TECHNIQUES.items()]
-    every = _with(LENET5, "all", *TECHNIQUES.values())
-    without = [
-        _with(LENET5, f"all but {name}", *(change for other, change in TECHNIQUES.items() if other != name))
-        for name in TECHNIQUES
-    ]
-    return replace(LENET5, name="plain"), *alone, every, *without
-
-
 SWEPT = tuple(_with(LENET5, name, change) for name, change in SWEEP.items())
-VERIFICATION = _verification()
-SMALL_MLPS = (replace(MLP_SMALL, name="small MLP, plain"), _with(MLP_SMALL, "small MLP, all", *TECHNIQUES.values()))
+ALONE = (replace(LENET5, name="plain"), *(_with(LENET5, name, change) for name, change in TECHNIQUES.items()))
+COMPANY = (
+    _with(LENET5, "all", *TECHNIQUES.values()),
+    *(
+        _with(LENET5, f"all but {left_out}", *(change for name, change in TECHNIQUES.items() if name != left_out))
+        for left_out in TECHNIQUES
+    ),
+    replace(MLP_SMALL, name="small MLP, plain"),
+    _with(MLP_SMALL, "small MLP, all", *TECHNIQUES.values()),
+)
 
 # The record: no validation split, the last epoch's averaged weights; chosen among the finalists by cross-validation.
 BEST_LENET5 = Recipe(
@@ -228,8 +225,8 @@ FINALISTS_BY_FOLD = tuple(
     for fold in range(FOLDS)
 )
 
-BEST_TECHNIQUE = next(recipe for recipe in VERIFICATION if recipe.name == "augmentation")  # chapter 6 trains it live
-STUDIED = (*SWEPT, *VERIFICATION, *SMALL_MLPS, *FINALISTS_BY_FOLD, BEST_LENET5, BEST_MLP)
+BEST_TECHNIQUE = next(recipe for recipe in ALONE if recipe.name == "augmentation")  # chapter 6 trains it live
+STUDIED = (*SWEPT, *ALONE, *COMPANY, *FINALISTS_BY_FOLD, BEST_LENET5, BEST_MLP)
 
 # What the chapters train live, the longest first: `report` trains these before it runs them, so no core is idle.
 LIVE = (ORIGINAL_LENET5, BEST_TECHNIQUE, LENET5, *MLP_LADDER[:0:-1], MLP, ORIGINAL_MLP, MLP_SMALL)

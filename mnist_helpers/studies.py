@@ -68,7 +68,8 @@ STUDIES = {
     study.name: study
     for study in (
         Study("sweep", recipes.SWEPT, (42, 43)),
-        Study("techniques", recipes.VERIFICATION + recipes.SMALL_MLPS, FIVE),
+        Study("alone", recipes.ALONE, FIVE),
+        Study("company", recipes.COMPANY, FIVE),
         Study("folds", recipes.FINALISTS_BY_FOLD, (42,)),
         Study("record", (recipes.BEST_LENET5, recipes.BEST_MLP), FIVE, keeps_networks=True),
     )
