@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mnist_helpers import evaluation, models, published
+from mnist_helpers import data, evaluation, models, published, recipes
 from mnist_helpers.plots import comparison, curves
 
 
@@ -46,6 +46,30 @@ def test_paired_difference_covers_the_normal_interval():
     assert low == pytest.approx(gap - 1.96 * spread, abs=0.15 * spread)  # 2,000 resamples: a few % of noise
     assert high == pytest.approx(gap + 1.96 * spread, abs=0.15 * spread)
     assert evaluation.paired_difference(a, a) == (0, 0, 0)
+
+
+def test_paired_gain_is_students_t_of_the_differences():
+    gain, low, high = evaluation.paired_gain([0.992, 0.994, 0.993], [0.99, 0.99, 0.99])
+    reach = 4.302652729911275 * 0.1 / 3**0.5  # differences 0.2, 0.4, 0.3 points: a standard deviation of 0.1
+    assert (gain, low, high) == (pytest.approx(0.3), pytest.approx(0.3 - reach), pytest.approx(0.3 + reach))
+
+
+def test_shifted_probabilities_are_the_mean_over_shifts(mnist):
+    """By hand: each image moved pixel by pixel into a blank one, answered, averaged."""
+    torch.manual_seed(0)
+    model, images = models.MLP().eval(), mnist.test.images[:5]
+    inputs = data.prepare(images, recipes.MLP)
+    expected = torch.zeros(5, 10, dtype=torch.float64)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            moved = torch.zeros_like(images)
+            moved[:, max(down, 0) : 28 + min(down, 0), max(right, 0) : 28 + min(right, 0)] = images[
+                :, max(-down, 0) : 28 + min(-down, 0), max(-right, 0) : 28 + min(-right, 0)
+            ]
+            expected += models.predict(model, data.prepare(moved, recipes.MLP)).double().softmax(1) / 9
+    assert torch.allclose(evaluation.shifted_probabilities(model, inputs), expected, atol=1e-6)
+    none = models.predict(model, inputs).double().softmax(1)
+    assert torch.allclose(evaluation.shifted_probabilities(model, inputs, reach=0), none)
 
 
 def test_confusion_counts_rows_as_true_classes():
