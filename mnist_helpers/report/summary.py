@@ -116,7 +116,8 @@ def _finding_on_the_record(results: dict[str, dict]) -> list[str]:
         {name: results[f"{kind}{name}_test_misses"]["value"] for name in ("lenet5", "mlp")} for kind in ("", "best_")
     )
     return [
-        f"4. **Regularization does more than parameters.** Augmentation alone gains {_gap(results['gain_augmentation'])} "
+        "4. **Regularization does more than parameters.** "
+        f"Augmentation alone gains {_gap(results['gain_augmentation'])} "
         f"for LeNet-5. With the best recipes its misses fall from {before['lenet5']:.0f} to {after['lenet5']:.0f} of "
         f"10,000, and the MLP's from {before['mlp']:.0f} to {after['mlp']:.0f}, without another parameter."
     ]
