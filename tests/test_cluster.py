@@ -13,11 +13,15 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = """
 import sys
 from dataclasses import replace
-from mnist_helpers import recipes
+from pathlib import Path
+
+from mnist_helpers import pretrained, recipes, studies
 from mnist_helpers.__main__ import main
 
 QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=1)
 recipes.RECIPES |= {"QUICK": QUICK, "WILD": replace(QUICK, name="WILD", optimizer="sgd", learning_rate=1e30)}
+studies.STUDIES = {"quick": studies.Study("quick", (QUICK,), (0, 1, 2), keeps_networks=True)}
+pretrained.FOLDER = Path("weights")
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -61,3 +65,16 @@ def test_a_failure_on_a_rank_is_named_and_the_exit_code_says_so(torchrun, tmp_pa
     failed = torchrun("train", "WILD", "--seeds", "0-1")
     assert failed.returncode == 1
     assert "error: 2 of 2 trainings failed: WILD with seed 0: the loss is" in failed.stderr
+
+
+def test_two_ranks_share_a_study_and_the_first_writes_it(torchrun, tmp_path):
+    shared = torchrun("study", "quick")
+    assert shared.returncode == 0, shared.stderr
+    assert shared.stdout.count("3 of 3 trainings to do") == 1
+    entries = [
+        json.loads(line.rstrip(",")) for line in (tmp_path / "studies/quick.json").read_text().splitlines()[1:-1]
+    ]
+    assert [(entry["name"], entry["seed"]) for entry in entries] == [("QUICK", 0), ("QUICK", 1), ("QUICK", 2)]
+    assert (tmp_path / "studies/quick.npz").is_file() and (tmp_path / "weights/quick.safetensors").is_file()
+    again = torchrun("study", "quick")
+    assert again.returncode == 0 and "0 of 3 trainings to do" in again.stdout
