@@ -57,14 +57,14 @@ LECUN_MLP = ("784-300-100-10 network", 266_610, 0.9695)  # name, parameters, acc
 SIMARD_2003 = "https://doi.org/10.1109/ICDAR.2003.1227801"
 LITERATURE = (
     ("784-300-100-10, LeCun 1998", 266_610, 3.05, "https://doi.org/10.1109/5.726791"),
-    ("the same with distortions", 266_610, 2.50, "https://doi.org/10.1109/5.726791"),
+    ("784-300-100-10, distortions, LeCun 1998", 266_610, 2.50, "https://doi.org/10.1109/5.726791"),
     ("784-800-10, Simard 2003", 636_010, 1.60, SIMARD_2003),
-    ("the same, affine distortions", 636_010, 1.10, SIMARD_2003),
-    ("the same, elastic distortions", 636_010, 0.70, SIMARD_2003),
+    ("784-800-10, affine, Simard 2003", 636_010, 1.10, SIMARD_2003),
+    ("784-800-10, elastic, Simard 2003", 636_010, 0.70, SIMARD_2003),
     ("LeNet-5, LeCun 1998", 60_000, 0.95, "https://doi.org/10.1109/5.726791"),
-    ("the same with distortions", 60_000, 0.80, "https://doi.org/10.1109/5.726791"),
+    ("LeNet-5, distortions, LeCun 1998", 60_000, 0.80, "https://doi.org/10.1109/5.726791"),
     ("LeNet-5 in NumPy, Wacker", 61_706, 0.64, "https://github.com/mikewacker/mnist"),  # the best of its 5 seeds
-    ("5-50-100 convolutional, Simard 2003", 132_540, 0.40, SIMARD_2003),
+    ("convolutional, elastic, Simard 2003", 132_540, 0.40, SIMARD_2003),
 )
 
 # Test images whose label at most 2 of 5 people confirmed (Northcutt et al. 2021, https://arxiv.org/abs/2103.14749;

@@ -23,7 +23,7 @@ CHOICES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recipe:
     """All that decides a training but its seed. Equal recipes are equal whatever their names.
 
@@ -99,6 +99,12 @@ class Recipe:
             )
         if self.patience and not self.validation:
             raise ValueError(f"recipe {self.name}: patience needs validation images to judge the epochs by")
+
+    def __repr__(self) -> str:
+        """Every field, but of `fold` and regularization only what is used."""
+        names = list(self.__dataclass_fields__)
+        hidden = {key for key in names[names.index("fold") :] if getattr(self, key) == getattr(type(self), key)}
+        return f"Recipe({', '.join(f'{key}={getattr(self, key)!r}' for key in names if key not in hidden)})"
 
     def fields(self) -> dict:
         """Every field but the name, JSON-ready: what a run is keyed by."""

@@ -169,6 +169,11 @@ def test_a_recipe_comes_back_from_its_fields():
     assert recipes.Recipe.of("OLDER", fields) == recipe
 
 
+def test_a_recipe_is_shown_with_what_it_uses():
+    assert repr(recipes.LENET5).endswith("epochs=15, validation=5000)")
+    assert repr(replace(recipes.LENET5, ema=0.9, fold=1)).endswith("validation=5000, fold=1, ema=0.9)")
+
+
 def test_dropout_and_batch_norm_change_what_they_should():
     count = {key: sum(p.numel() for p in models.LeNet5(**{key: value}).parameters()) for key, value in
              {"dropout": 0.5, "batch_norm": True}.items()}  # fmt: skip

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mnist_helpers.plots import COLOURS, LINES, colour, marker
 from mnist_helpers.plots.curves import Histories
@@ -46,6 +47,7 @@ def errors_by_epoch(groups: dict[str, Histories]) -> Figure:
             ax.plot(epochs, values.mean(0), ls=style, color=shade, label=name)
             ax.fill_between(epochs, values.min(0), values.max(0), color=shade, alpha=0.2, lw=0)
         ax.set(yscale="log", xlabel="epoch", title=f"{'training' if split == 'train' else 'test'} images")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes[0].set_ylabel("errors (%)")
     axes[0].legend()
