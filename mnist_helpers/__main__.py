@@ -89,21 +89,21 @@ def _train_share(recipe, seeds: range) -> None:
     if trained and cluster.is_first():
         rows = [describe(run.record()) | {"rank": rank} for rank, run in trained]
         print(pd.DataFrame(rows).sort_values("seed").to_string(index=False), flush=True)
-    cluster.raise_failures(failures, len(seeds))
+    cluster.raise_failures(failures)
 
 
 def _study(options) -> None:
     from mnist_helpers import studies
 
-    for study in studies.get(options.name):
-        studies.run(study)
+    studies.run(studies.get(options.name))
 
 
 def _runs(options) -> None:
-    from mnist_helpers import inventory, recipes
+    from mnist_helpers import inventory, recipes, studies
 
     if options.prune:
-        removed = inventory.prune([*recipes.LIVE, *recipes.RECIPES.values(), *recipes.STUDIED])
+        studied = [recipe for study in studies.STUDIES.values() for recipe in study.recipes]
+        removed = inventory.prune([*recipes.LIVE, *recipes.RECIPES.values(), *studied])
         print(f"removed {len(removed)} that no recipe of today makes, or that were left behind")
         return
     table, unfinished = inventory.table(), inventory.unfinished()

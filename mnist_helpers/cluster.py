@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Sequence
 from datetime import timedelta
@@ -20,30 +21,33 @@ def is_launched() -> bool:
 
 
 def train_share(jobs: Sequence[tuple[Recipe, int]]) -> tuple[list[tuple[int, Run]], list[str]]:
-    """Train this rank's share of the jobs (recipe, seed) in turn: ([(rank, run)], failures) of all ranks.
+    """Train this rank's share of the first rank's jobs (recipe, seed): ([(rank, run)], failures) of all ranks.
 
     A rank is one core or one GPU. Finished runs are reused. After a failure the others are still trained.
     """
-    dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
+    if not dist.is_initialized():  # once a process: a group made anew would meet the old one's addresses
+        dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
+        atexit.register(dist.destroy_process_group)
     rank, ranks, trained, failures = dist.get_rank(), dist.get_world_size(), [], []
     torch.set_num_threads(1)  # as train_many does, so that the runs are the same
     gpus = torch.cuda.device_count()
     device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
-    for recipe, seed in jobs[rank::ranks]:
+    shared = [list(jobs)]
+    dist.broadcast_object_list(shared)  # machines may have different files, and so miss different trainings
+    for recipe, seed in shared[0][rank::ranks]:
         try:
             trained.append((rank, training.train(recipe, seed, device=device, on_epoch=lambda row: None)))
         except training.TrainingError as error:
             failures.append(str(error))
     parts = [None] * ranks
     dist.all_gather_object(parts, (trained, failures))
-    dist.destroy_process_group()
     return [entry for part, _ in parts for entry in part], [entry for _, part in parts for entry in part]
 
 
-def raise_failures(failures: Sequence[str], jobs: int) -> None:
+def raise_failures(failures: Sequence[str]) -> None:
     """TrainingError that names them all, if there are any."""
     if failures:
-        raise training.TrainingError(f"{len(failures)} of {jobs} trainings failed: {'; '.join(failures)}")
+        raise training.TrainingError(f"{len(failures)} trainings failed: {'; '.join(failures)}")
 
 
 def is_first() -> bool:

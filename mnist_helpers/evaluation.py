@@ -22,6 +22,11 @@ def correct(logits: Tensor, labels: Tensor) -> np.ndarray:
     return (logits.argmax(1).cpu() == labels.cpu()).numpy()
 
 
+def misses(logits: Tensor, labels: Tensor) -> int:
+    """How many images the logits, or probabilities, [N, 10] get wrong."""
+    return int((~correct(logits, labels)).sum())
+
+
 def mean_correct(runs: Sequence, labels: Tensor) -> np.ndarray:
     """float [N]: for each image the share of the runs (one a seed) that get it right."""
     return np.mean([correct(run.predictions, labels) for run in runs], axis=0)
@@ -58,13 +63,32 @@ def summarise(accuracies: Sequence[float]) -> Summary:
     return Summary(mean, std, n, (mean - reach, min(100.0, mean + reach)))
 
 
-def paired_gain(accuracies: Sequence[float], plain: Sequence[float]) -> tuple[float, float, float]:
-    """(gain, low, high) in points over plain, both in the same seeds' order: Student's t, 95 %, of the mean gain."""
+@dataclass(frozen=True)
+class Gain:
+    """A mean difference of accuracies in points, and its interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f} points ({self.low:.2f} to {self.high:.2f})"
+
+
+def paired_gain(accuracies: Sequence[float], plain: Sequence[float], confidence: float = 0.95) -> Gain:
+    """Of `accuracies` over `plain`, fractions in the same seeds' (or folds') order: Student's t of the differences."""
+    if len(accuracies) != len(plain) or len(plain) < 2:
+        raise ValueError(f"need two or more pairs, not {len(accuracies)} and {len(plain)} accuracies")
     differences = 100 * (np.asarray(accuracies, dtype=float) - np.asarray(plain, dtype=float))
-    n = len(differences)
-    reach = float(stats.t.ppf(0.975, n - 1)) * float(differences.std(ddof=1)) / n**0.5
-    mean = float(differences.mean())
-    return mean, mean - reach, mean + reach
+    mean, n = float(differences.mean()), len(differences)
+    reach = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * float(differences.std(ddof=1)) / n**0.5
+    return Gain(mean, mean - reach, mean + reach)
+
+
+def range_of_one_more(summary: Summary, confidence: float = 0.99) -> tuple[float, float]:
+    """Where the accuracy in % of one more seed lies with that confidence: Student's t prediction interval."""
+    reach = float(stats.t.ppf(0.5 + confidence / 2, summary.n - 1)) * summary.std * (1 + 1 / summary.n) ** 0.5
+    return summary.mean - reach, summary.mean + reach
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:

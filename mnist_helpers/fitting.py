@@ -208,6 +208,8 @@ def _states(parts: dict, device: torch.device) -> dict:
     random = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        random["mps"] = torch.mps.get_rng_state()
     return {name: part.state_dict() for name, part in parts.items()} | {"random": random}
 
 
@@ -218,4 +220,6 @@ def _restore(past: dict, parts: dict, device: torch.device) -> dict:
     torch.set_rng_state(past["random"]["cpu"])
     if device.type == "cuda":
         torch.cuda.set_rng_state(past["random"]["cuda"], device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(past["random"]["mps"])
     return {key: past[key] for key in ("history", "best", "kept")}

@@ -5,19 +5,21 @@ from __future__ import annotations
 import io
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mnist_helpers import cluster, data, fitting, pretrained, recipes, storage, training
+from mnist_helpers import cluster, data, fitting, pretrained, storage, training
+from mnist_helpers.augmentation import Augmentation
 from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.recipes import Recipe
-from mnist_helpers.run import Run
+from mnist_helpers.recipes import AUGMENTATION, BEST_LENET5, BEST_MLP, LENET5, MLP_SMALL, TECHNIQUES, Recipe
+from mnist_helpers.run import Run, format_environment
 
-SECONDS_AN_EPOCH = {"LeNet5": 11, "MLP": 3}  # on one of two busy cores; only for the first estimate of the time
+SECONDS_AN_EPOCH = {"LeNet5": 10, "MLP": 3}  # on one of two busy cores; only for the first estimate of the time
 
 
 class StudyError(Exception):
@@ -63,41 +65,60 @@ class Result:
         return self.history[self.epoch]["test_accuracy"]
 
 
-FIVE = tuple(range(42, 47))
-STUDIES = {
-    study.name: study
-    for study in (
-        Study("sweep", recipes.SWEPT, (42, 43)),
-        Study("alone", recipes.ALONE, FIVE),
-        Study("company", recipes.COMPANY, FIVE),
-        Study("folds", recipes.FINALISTS_BY_FOLD, (42,)),
-        Study("record", (recipes.BEST_LENET5, recipes.BEST_MLP), FIVE, keeps_networks=True),
-    )
+# --- what they contain ----------------------------------------------------------------------------------------
+
+# How strong each technique of recipes.TECHNIQUES should be: two values of each; the last two techniques have none.
+SWEEP = {
+    "dropout": {"0.1": {"dropout": 0.1}, "0.25": {"dropout": 0.25}},
+    "weight decay": {"0.0005": {"weight_decay": 5e-4}, "0.002": {"weight_decay": 2e-3}},
+    "label smoothing": {"0.05": {"label_smoothing": 0.05}, "0.1": {"label_smoothing": 0.1}},
+    "augmentation": {
+        "mild": {"augmentation": Augmentation(shift=1, rotation=5, scale=0.05, shear=0.05, elastic=0.5)},
+        "full": {"augmentation": AUGMENTATION},
+    },
+    "averaged weights (EMA)": {"0.99": {"ema": 0.99}, "0.999": {"ema": 0.999}},
+    "falling learning rate": {
+        "cosine": {"schedule": "cosine"},
+        "one-cycle, peak 0.05": {"schedule": "one-cycle", "learning_rate": 0.05},
+    },
 }
+# In company: without early stopping, which would end a training before its learning rate has fallen.
+TOGETHER = {name: change for name, change in TECHNIQUES.items() if name != "early stopping"}
+# Finalists for the record, each trained FOLDS times with a sixth of the training images held out.
+FINALISTS = {
+    "LeNet-5, SiLU": BEST_LENET5,
+    "LeNet-5, ReLU": replace(BEST_LENET5, activation="relu"),
+    "MLP": BEST_MLP,
+    "MLP, stronger distortions": replace(
+        BEST_MLP, augmentation=Augmentation(shift=1.2, rotation=10, scale=0.1, shear=0.1, elastic=1)
+    ),
+}
+FOLDS = 6
 
 
-# --- running --------------------------------------------------------------------------------------------------
+def _studies() -> Iterable[Study]:
+    five = tuple(range(42, 47))
+    swept = [LENET5.changed(f"{name}: {value}", SWEEP[name][value]) for name in SWEEP for value in SWEEP[name]]
+    yield Study("sweep", tuple(swept), five[:2])
+    alone = [LENET5.changed(name, change) for name, change in TECHNIQUES.items()]
+    yield Study("alone", (LENET5.changed("plain"), *alone), five)
+    all_but = [
+        LENET5.changed(f"all but {left_out}", *(change for name, change in TOGETHER.items() if name != left_out))
+        for left_out in TOGETHER
+    ]
+    small = {"plain": [], "augmentation": [TECHNIQUES["augmentation"]], "all": TOGETHER.values()}
+    small_mlps = [MLP_SMALL.changed(f"small MLP, {name}", *changes) for name, changes in small.items()]
+    yield Study("company", (LENET5.changed("all", *TOGETHER.values()), *all_but, *small_mlps), five)
+    folds = [
+        replace(recipe, name=f"{name}, fold {fold}", validation=60_000 // FOLDS, fold=fold)
+        for name, recipe in FINALISTS.items()
+        for fold in range(FOLDS)
+    ]
+    yield Study("folds", tuple(folds), five[:1])
+    yield Study("record", (BEST_LENET5, BEST_MLP), five, keeps_networks=True)
 
 
-def run(study: Study) -> None:
-    """Train what is missing and write the summary; what is finished is kept on any error or Ctrl-C.
-
-    Under torchrun every rank trains its share, and the first writes.
-    """
-    known = _committed(study)
-    missing = [job for job in study.jobs if job not in known]
-    if cluster.is_first():
-        print(_estimate(study, missing), flush=True)
-    if cluster.is_launched():
-        trained, failures = cluster.train_share(missing)
-        if cluster.is_first():
-            _keep(study, known, [run for _, run in trained])
-        cluster.raise_failures(failures, len(missing))
-        return
-    try:
-        training.train_jobs(missing)
-    finally:
-        _keep(study, known, [done for job in missing if (done := _finished(*job))])
+STUDIES = {study.name: study for study in _studies()}
 
 
 def get(name: str | None) -> list[Study]:
@@ -109,11 +130,39 @@ def get(name: str | None) -> list[Study]:
     return [STUDIES[name]]
 
 
-def _estimate(study: Study, missing: list[tuple[Recipe, int]]) -> str:
+# --- running --------------------------------------------------------------------------------------------------
+
+
+def run(studies: list[Study]) -> None:
+    """Train what is missing and write the summaries; what is finished is kept on any error or Ctrl-C.
+
+    Under torchrun every rank trains its share, and the first writes; after an interruption there, runs/ has it.
+    """
+    if cluster.is_first():
+        print(_estimate([job for study in studies for job in study.jobs if job not in _committed(study)]), flush=True)
+    for study in studies:
+        known = _committed(study)
+        missing = [job for job in study.jobs if job not in known]
+        if cluster.is_first():
+            print(f"study {study.name}: {len(missing)} of {len(study.jobs)} trainings to do", flush=True)
+        if cluster.is_launched():
+            trained, failures = cluster.train_share(missing)
+            if cluster.is_first():
+                _keep(study, known, [run for _, run in trained])
+            cluster.raise_failures(failures)
+            continue
+        try:
+            training.train_jobs(missing)
+        finally:
+            _keep(study, known, [done for job in missing if (done := _finished(*job))])
+
+
+def _estimate(missing: list[tuple[Recipe, int]]) -> str:
+    if data.best_device().type != "cpu":
+        return f"{len(missing)} trainings to do"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    seconds = sum(recipe.epochs * SECONDS_AN_EPOCH[recipe.model] for recipe, _ in missing)
-    words = f"study {study.name}: {len(missing)} of {len(study.jobs)} trainings to do"
-    return f"{words}, about {seconds / cores / 60:.0f} minutes on {cores} core(s)" if missing else words
+    minutes = sum(recipe.epochs * SECONDS_AN_EPOCH[recipe.model] for recipe, _ in dict.fromkeys(missing)) / cores / 60
+    return f"{len(missing)} trainings to do, about {minutes:.0f} minutes on {cores} core(s); Ctrl-C loses nothing"
 
 
 def _finished(recipe: Recipe, seed: int) -> Run | None:
@@ -133,10 +182,6 @@ def _entry(run: Run) -> dict:
     return about | {"environment": run.environment}
 
 
-def _job(entry: dict) -> tuple[Recipe, int]:
-    return Recipe.of(entry["name"], entry["recipe"]), entry["seed"]
-
-
 # --- on disk --------------------------------------------------------------------------------------------------
 
 
@@ -145,26 +190,43 @@ def _path(study: Study, kind: str = "json") -> Path:
 
 
 def _committed(study: Study) -> dict[tuple[Recipe, int], dict]:
-    """{(recipe, seed): entry} of the study's trainings that are under studies/, in its own file or another's."""
-    paths = sorted(project_path("studies").glob("*.json"))
-    entries = [entry for path in paths for entry in json.loads(path.read_text(encoding="utf-8"))]
-    return {job: entry for entry in entries if (job := _job(entry)) in study.jobs}
+    """{(recipe, seed): entry} of the study's trainings under studies/, in another's file or, which counts, its own."""
+    own, jobs, found = _path(study), set(study.jobs), {}
+    for path in [*sorted(own.parent.glob("*.json")), own]:
+        if path.is_file():
+            found |= {job: entry for job, entry in _entries(path).items() if job in jobs}
+    return found
+
+
+def _entries(path: Path) -> dict[tuple[Recipe, int], dict]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {(Recipe.of(entry["name"], entry["recipe"]), entry["seed"]): entry for entry in entries}
+    except (ValueError, TypeError, LookupError) as error:
+        raise StudyError(
+            f"studies/{path.name} is damaged, or of a version with other recipes ({error}). Restore it with "
+            "'git checkout -- studies', or delete it and run 'make study'."
+        ) from error
 
 
 def _keep(study: Study, known: dict[tuple[Recipe, int], dict], runs: list[Run]) -> None:
     """Write the study's file anew, a line an entry, in the study's order; and what it keeps of the networks."""
     entries = known | {(run.recipe, run.seed): _entry(run) for run in runs}
-    lines = [json.dumps(entries[job]) for job in study.jobs if job in entries]
+    lines = [json.dumps(entries[job] | {"name": job[0].name}) for job in study.jobs if job in entries]
     write_atomically(_path(study), ("[\n" + ",\n".join(lines) + "\n]\n").encode())
     if study.keeps_networks and runs:
         path, content = _path(study, "npz"), io.BytesIO()
         answers = dict(np.load(path)) if path.is_file() else {}
-        answers |= {f"{run.recipe.name} {run.seed}": run.predictions.half().numpy() for run in runs}
-        np.savez_compressed(content, **answers)
+        answers |= {_key(run.recipe, run.seed): run.predictions.half().numpy() for run in runs}
+        np.savez_compressed(content, **{key: answers[key] for job in study.jobs if (key := _key(*job)) in answers})
         write_atomically(path, content.getvalue())
         for run in runs:
             if run.seed == study.seeds[0]:
                 pretrained.keep(run)
+
+
+def _key(recipe: Recipe, seed: int) -> str:
+    return f"{recipe.hash()} {seed}"
 
 
 def read(name: str) -> dict[str, list[Result]]:
@@ -182,18 +244,33 @@ def read(name: str) -> dict[str, list[Result]]:
     }
 
 
-def logits(name: str) -> dict[str, list[Tensor]]:
-    """{recipe's name: its test logits [10000, 10] in the seeds' order} of a committed study that keeps networks."""
-    study = STUDIES[name]
-    with np.load(_path(study, "npz")) as arrays:
-        return {
-            recipe.name: [torch.from_numpy(arrays[f"{recipe.name} {seed}"]).float() for seed in study.seeds]
-            for recipe in study.recipes
-        }
-
-
 def _result(recipe: Recipe, seed: int, entry: dict) -> Result:
     history = [
         dict(zip(entry["history"], values, strict=True)) for values in zip(*entry["history"].values(), strict=True)
     ]
     return Result(recipe, seed, history, entry["epoch"], np.array(entry["wrong"]), entry["environment"])
+
+
+def logits(name: str) -> dict[str, list[Tensor]]:
+    """{recipe's name: its test logits [10000, 10] in the seeds' order} of a committed study that keeps networks."""
+    study, path = STUDIES[name], _path(STUDIES[name], "npz")
+    try:
+        with np.load(path) as arrays:
+            return {
+                recipe.name: [torch.from_numpy(arrays[_key(recipe, seed)]).float() for seed in study.seeds]
+                for recipe in study.recipes
+            }
+    except (OSError, KeyError) as error:
+        raise StudyError(
+            f"studies/{path.name} lacks logits of today's recipes ({error}); 'make study' makes them."
+        ) from error
+
+
+def provenance(results: dict[str, list[Result]]) -> str:
+    """One sentence: how many trainings, how long, when, and on what."""
+    runs = [result for group in results.values() for result in group]
+    hours = sum(result.environment["seconds"] for result in runs) / 3600
+    dates = sorted({result.environment["date"] for result in runs})
+    places = sorted({format_environment(result.environment) for result in runs})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    return f"{len(runs)} trainings, {hours:.1f} hours of training time in all, {when}, on {'; and on '.join(places)}."

@@ -31,4 +31,4 @@ def pytest_collection_finish(session):
     if not session.config.option.collectonly and any(item.path.suffix == ".ipynb" for item in session.items):
         from mnist_helpers import recipes, training
 
-        training.train_grid(recipes.LIVE, [42])
+        training.train_jobs(recipes.live([42]))

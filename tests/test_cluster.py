@@ -20,7 +20,8 @@ from mnist_helpers.__main__ import main
 
 QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=1)
 recipes.RECIPES |= {"QUICK": QUICK, "WILD": replace(QUICK, name="WILD", optimizer="sgd", learning_rate=1e30)}
-studies.STUDIES = {"quick": studies.Study("quick", (QUICK,), (0, 1, 2), keeps_networks=True)}
+quick = studies.Study("quick", (QUICK,), (0, 1, 2), keeps_networks=True)
+studies.STUDIES = {"quick": quick, "other": studies.Study("other", (QUICK.changed("OTHER"),), (0, 1, 2, 3))}
 pretrained.FOLDER = Path("weights")
 sys.exit(main(sys.argv[1:]))
 """
@@ -64,17 +65,18 @@ def test_two_ranks_share_the_seeds_and_reuse_what_is_finished(torchrun, tmp_path
 def test_a_failure_on_a_rank_is_named_and_the_exit_code_says_so(torchrun, tmp_path):
     failed = torchrun("train", "WILD", "--seeds", "0-1")
     assert failed.returncode == 1
-    assert "error: 2 of 2 trainings failed: WILD with seed 0: the loss is" in failed.stderr
+    assert "error: 2 trainings failed: WILD with seed 0: the loss is" in failed.stderr
 
 
-def test_two_ranks_share_a_study_and_the_first_writes_it(torchrun, tmp_path):
-    shared = torchrun("study", "quick")
+def test_two_ranks_share_studies_and_the_first_writes_them(torchrun, tmp_path):
+    shared = torchrun("study")
     assert shared.returncode == 0, shared.stderr
-    assert shared.stdout.count("3 of 3 trainings to do") == 1
-    entries = [
-        json.loads(line.rstrip(",")) for line in (tmp_path / "studies/quick.json").read_text().splitlines()[1:-1]
-    ]
-    assert [(entry["name"], entry["seed"]) for entry in entries] == [("QUICK", 0), ("QUICK", 1), ("QUICK", 2)]
+    assert shared.stdout.count("study quick: 3 of 3 trainings to do") == 1
+    assert shared.stdout.count("study other: 1 of 4 trainings to do") == 1  # the others are those of "quick"
+    for name, n in (("quick", 3), ("other", 4)):
+        entries = json.loads((tmp_path / f"studies/{name}.json").read_text())
+        recipe = {"quick": "QUICK", "other": "OTHER"}[name]
+        assert [(entry["name"], entry["seed"]) for entry in entries] == [(recipe, seed) for seed in range(n)]
     assert (tmp_path / "studies/quick.npz").is_file() and (tmp_path / "weights/quick.safetensors").is_file()
-    again = torchrun("study", "quick")
-    assert again.returncode == 0 and "0 of 3 trainings to do" in again.stdout
+    again = torchrun("study")
+    assert again.returncode == 0 and "study other: 0 of 4 trainings to do" in again.stdout

@@ -49,9 +49,19 @@ def test_paired_difference_covers_the_normal_interval():
 
 
 def test_paired_gain_is_students_t_of_the_differences():
-    gain, low, high = evaluation.paired_gain([0.992, 0.994, 0.993], [0.99, 0.99, 0.99])
+    gain = evaluation.paired_gain([0.992, 0.994, 0.993], [0.99, 0.99, 0.99])
     reach = 4.302652729911275 * 0.1 / 3**0.5  # differences 0.2, 0.4, 0.3 points: a standard deviation of 0.1
-    assert (gain, low, high) == (pytest.approx(0.3), pytest.approx(0.3 - reach), pytest.approx(0.3 + reach))
+    assert (gain.mean, gain.low, gain.high) == pytest.approx((0.3, 0.3 - reach, 0.3 + reach))
+    assert str(gain) == "+0.30 points (0.05 to 0.55)"
+    for other in ([0.99], [0.99, 0.98]):
+        with pytest.raises(ValueError, match="two or more pairs"):
+            evaluation.paired_gain([0.99], other)
+
+
+def test_the_range_of_one_more_seed():
+    summary = evaluation.summarise([0.98, 0.99, 0.97])
+    reach = 9.924843200918287 * 1 * (4 / 3) ** 0.5  # Student's t at 99.5 %, 2 degrees of freedom
+    assert evaluation.range_of_one_more(summary) == pytest.approx((98 - reach, 98 + reach))
 
 
 def test_shifted_probabilities_are_the_mean_over_shifts(mnist):

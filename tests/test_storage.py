@@ -52,13 +52,14 @@ REGULARIZED = {"dropout": 0.2, "batch_norm": True, "ema": 0.99, "augmentation": 
         {},
         {"validation": 1_000, "model": "LeNet5", "widths": (), "resize": "pad"},
         REGULARIZED,
-        {"patience": 1, "validation": 500},
+        {"patience": 1, "validation": 500, "batch_size": 100, "schedule": "constant", "epochs": 12},
     ],
     ids=["plain", "validation", "regularized", "early stopping"],
 )
 def test_an_interrupted_training_goes_on_with_the_same_digits(change, few, tmp_path, capsys, recwarn):
     recipe = replace(CYCLE, **change)
     whole = training.train(recipe, 42, runs=tmp_path / "whole", device="cpu")
+    assert (len(whole.history) < recipe.epochs) == bool(recipe.patience)
     printed = capsys.readouterr().out
     folder = interrupt_after(recipe, 1, tmp_path / "runs")
     assert storage.beside(folder, "checkpoint").is_file()
@@ -157,6 +158,18 @@ def test_a_folder_that_cannot_be_written_is_said_before_training(tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(training.TrainingError, match="locked cannot be written to: Permission denied"):
         training.train(QUICK, 42, runs=tmp_path / "locked", device="cpu")
+
+
+def test_docstrings_and_comments_decide_nothing(tmp_path, monkeypatch):
+    keys = []
+    for docstring, value in (("One.", 1), ("Two.", 1), ("Two.", 2)):
+        for name in storage.DIGITS:
+            (tmp_path / name).write_text(f'"""{docstring}"""\ndef f():\n    """{docstring}"""\n    return {value}\n')
+        monkeypatch.setattr(storage, "__file__", str(tmp_path / "storage.py"))
+        storage._source_hash.cache_clear()
+        keys.append(storage._source_hash())
+    storage._source_hash.cache_clear()
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_the_key_follows_recipe_seed_device_threads_and_source(tmp_path, monkeypatch):

@@ -29,7 +29,7 @@ def project(tmp_path, monkeypatch):
 
 def test_a_study_is_trained_once_read_back_and_its_networks_kept(project, monkeypatch, capsys):
     assert main(["study"]) == 0
-    assert "4 of 4 trainings to do, about" in capsys.readouterr().out
+    assert "4 trainings to do, about" in capsys.readouterr().out
     found = studies.read("quick")
     run = training.train_many(SMOOTH, [2], device="cpu")[0]  # from runs/
     result = found["SMOOTH"][1]
@@ -60,7 +60,7 @@ def test_what_is_finished_at_ctrl_c_is_kept_and_the_rest_is_trained_later(projec
     monkeypatch.setattr(training, "train_jobs", interrupted)
     assert main(["study"]) == 130
     assert len(json.loads((project / "studies/quick.json").read_text())) == 1
-    with pytest.raises(studies.StudyError, match=r"quick.json lacks 3 of 4 trainings .*'QUICK' with seed 2"):
+    with pytest.raises(studies.StudyError, match=r"quick\.json lacks 3 of 4 trainings .*'QUICK' with seed 2"):
         studies.read("quick")
     monkeypatch.setattr(training, "train_jobs", whole)
     capsys.readouterr()
@@ -70,12 +70,23 @@ def test_what_is_finished_at_ctrl_c_is_kept_and_the_rest_is_trained_later(projec
 
 
 def test_a_study_of_other_recipes_is_an_error(project, monkeypatch):
-    training.train_jobs(STUDY.jobs)
-    studies.run(STUDY)
+    studies.run([STUDY])
     changed = replace(STUDY, recipes=(QUICK, replace(SMOOTH, label_smoothing=0.2)))
     monkeypatch.setattr(studies, "STUDIES", {"quick": changed})
     with pytest.raises(studies.StudyError, match="lacks 2 of 4 trainings of today's recipes, the first 'SMOOTH'"):
         studies.read("quick")
+
+
+def test_a_damaged_study_is_named(project):
+    (project / "studies").mkdir()
+    for content in ("[{", '[{"name": "QUICK"}]', '[{"name": "A", "seed": 1, "recipe": {"model": "MLP", "magic": 1}}]'):
+        (project / "studies/quick.json").write_text(content)
+        with pytest.raises(
+            studies.StudyError, match=r"studies/quick\.json is damaged, or of a version with other recip"
+        ):
+            studies.read("quick")
+    with pytest.raises(studies.StudyError, match=r"studies/quick\.npz lacks logits"):
+        studies.logits("quick")
 
 
 def test_unknown_names_are_refused(capsys):
@@ -85,11 +96,19 @@ def test_unknown_names_are_refused(capsys):
         training.pretrained("lenet")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.json")), ids=lambda path: path.stem)
-def test_the_committed_studies_are_of_todays_recipes(path):
+def test_what_a_study_takes_from_another_has_its_own_name(project):
+    studies.run([STUDY])
+    other = studies.Study("other", (QUICK.changed("OTHER"),), (2,))
+    studies.run([other])
+    (entry,) = json.loads((project / "studies/other.json").read_text())
+    assert entry["name"] == "OTHER" and studies.read("quick")["QUICK"][1].recipe.name == "QUICK"
+
+
+@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "studies").glob("*.json")])
+def test_the_committed_studies_are_of_todays_recipes(name):
     """Whether they are complete is asked by the chapter that shows them."""
-    jobs = studies.STUDIES[path.stem].jobs
-    for entry in json.loads(path.read_text(encoding="utf-8")):
+    jobs = studies.STUDIES[name].jobs
+    for entry in json.loads((ROOT / "studies" / f"{name}.json").read_text(encoding="utf-8")):
         recipe = recipes.Recipe.of(entry["name"], entry["recipe"])
         assert (recipe, entry["seed"]) in jobs and entry["hash"] == recipe.hash()
         assert entry["name"] in [known.name for known, _ in jobs]

@@ -55,7 +55,7 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     start = time.perf_counter()
     about = {}
     if numbers is None:
-        about = _made(training.train_grid(recipes.LIVE, range(FIRST_SEED, FIRST_SEED + n)))
+        about = _made(training.train_jobs(recipes.live(range(FIRST_SEED, FIRST_SEED + n))).values())
         print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
     run_chapters(chapters, out / "notebooks", about)
     build_pdf([out / "notebooks" / path.name for path in chapters], out / "report.pdf")
@@ -66,9 +66,9 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     print(f"done in {seconds:.0f} s: report.pdf, notebooks, figures and results.json are under {where}")
 
 
-def _made(grid: dict[str, list[Run]]) -> dict:
+def _made(runs: Iterable[Run]) -> dict:
     """What the report's last page says of its trainings."""
-    runs = [run for runs in grid.values() for run in runs]
+    runs = list(runs)
     return {
         "seeds": sorted({run.seed for run in runs}),
         "trainings": len(runs),

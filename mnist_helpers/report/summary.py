@@ -82,7 +82,8 @@ def _about_the_record(results: dict[str, dict]) -> str:
         return ""
     return (
         f" The *regularized* networks are those of chapter 6: the same parameters, trained on all "
-        f"{results['train_images']['value']:,.0f} images by recipes that cross-validation chose among them."
+        f"{results['train_images']['value']:,.0f} training images by recipes that cross-validation over these images "
+        f"chose, {results['best_lenet5_test_accuracy']['n']} seeds each."
     )
 
 
@@ -94,7 +95,7 @@ def _findings(results: dict[str, dict]) -> list[str]:
         "**Findings**",
         f"1. **How parameters are used matters more than how many there are.** LeNet-5 leads the MLP by "
         f"{_gap(results['lenet5_minus_mlp'])}, with {share:.0%} of its parameters, and the MLP of equal size by "
-        f"{_gap(results['lenet5_minus_mlp_small'])}. Intervals of gains are over the test images.",
+        f"{_gap(results['lenet5_minus_mlp_small'])}. The intervals are over the test images, as in finding 2.",
         f"2. **The original's MLP fails at its initial weights.** All of them are positive, so the sums grow from "
         f"layer to layer, the logits have a mean size of {value['uniform01_logit_size']:,.0f}, and the first epoch's "
         f"loss is {value['original_mlp_first_loss']:,.0f} on average. Other initial weights alone gain "
@@ -117,9 +118,9 @@ def _finding_on_the_record(results: dict[str, dict]) -> list[str]:
     )
     return [
         "4. **Regularization does more than parameters.** "
-        f"Augmentation alone gains {_gap(results['gain_augmentation'])} "
-        f"for LeNet-5. With the best recipes its misses fall from {before['lenet5']:.0f} to {after['lenet5']:.0f} of "
-        f"10,000, and the MLP's from {before['mlp']:.0f} to {after['mlp']:.0f}, without another parameter."
+        f"Augmentation alone gains LeNet-5 {_gap(results['gain_augmentation'])} (paired seeds). With the best recipes "
+        f"its misses fall from {before['lenet5']:.0f} to {after['lenet5']:.0f} of 10,000, and the MLP's from "
+        f"{before['mlp']:.0f} to {after['mlp']:.0f}, without another parameter."
     ]
 
 
