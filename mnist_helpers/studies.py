@@ -73,11 +73,11 @@ SWEEP = {
     "weight decay": {"0.0005": {"weight_decay": 5e-4}, "0.002": {"weight_decay": 2e-3}},
     "label smoothing": {"0.05": {"label_smoothing": 0.05}, "0.1": {"label_smoothing": 0.1}},
     "augmentation": {
-        "mild": {"augmentation": Augmentation(shift=1, rotation=5, scale=0.05, shear=0.05, elastic=0.5)},
-        "full": {"augmentation": AUGMENTATION},
+        "milder": {"augmentation": Augmentation(shift=1, rotation=5, scale=0.05, shear=0.05, elastic=0.5)},
+        "stronger": {"augmentation": AUGMENTATION},
     },
     "averaged weights (EMA)": {"0.99": {"ema": 0.99}, "0.999": {"ema": 0.999}},
-    "falling learning rate": {
+    "learning-rate schedule": {
         "cosine": {"schedule": "cosine"},
         "one-cycle, peak 0.05": {"schedule": "one-cycle", "learning_rate": 0.05},
     },
