@@ -8,31 +8,32 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mnist_helpers.evaluation import Gain
 from mnist_helpers.plots import COLOURS, LINES, colour, marker
 from mnist_helpers.plots.curves import Histories
 
 
-def gains(frame: pd.DataFrame) -> Figure:
-    """Each technique's gain alone, and what is lost where it alone is left out of all; points with 95 % intervals.
+def gains(alone: dict[str, Gain], left_out: dict[str, Gain]) -> Figure:
+    """Each technique's gain alone, and what is lost where it is left out of all; points with their intervals.
 
-    frame: index technique, columns gain, gain_low, gain_high, loss, loss_low, loss_high; drawn in its order.
+    Filled: the interval excludes 0. Drawn in the order of `alone`; a technique may lack its second value.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(6.3, 0.55 + 0.3 * len(frame)), sharey=True)
-    y = np.arange(len(frame))[::-1]
-    titles = {"gain": "alone: gain over plain", "loss": "all but it: loss against all"}
-    for ax, (column, title) in zip(axes, titles.items(), strict=True):
-        low, high = frame[f"{column}_low"], frame[f"{column}_high"]
-        certain = ((low > 0) | (high < 0)).to_numpy()
-        for chosen, face in ((certain, COLOURS["LeNet-5"]), (~certain, "white")):
-            rows = frame[chosen]
-            reach = [rows[column] - low[chosen], high[chosen] - rows[column]]
-            ax.errorbar(rows[column], y[chosen], xerr=reach, fmt="o", color=COLOURS["LeNet-5"], mfc=face,
-                        capsize=3, ms=5, lw=1.2)  # fmt: skip
+    figure, axes = plt.subplots(1, 2, figsize=(6.3, 0.55 + 0.3 * len(alone)), sharey=True)
+    names = list(alone)[::-1]
+    panels = (("alone: gain over plain", alone), ("left out: loss against all", left_out))
+    for ax, (title, values) in zip(axes, panels, strict=True):
+        for y, name in enumerate(names):
+            if gain := values.get(name):
+                face = "white" if gain.low <= 0 <= gain.high else COLOURS["LeNet-5"]
+                reach = [[gain.mean - gain.low], [gain.high - gain.mean]]
+                ax.errorbar(
+                    gain.mean, y, xerr=reach, fmt="o", color=COLOURS["LeNet-5"], mfc=face, capsize=3, ms=5, lw=1.2
+                )
         ax.axvline(0, color="0.4", lw=0.8)
-        ax.set(title=title, xlabel="points of test accuracy", ylim=(-0.6, len(frame) - 0.4))
+        ax.set(title=title, xlabel="points of test accuracy", ylim=(-0.6, len(alone) - 0.4))
         ax.grid(axis="x")
         ax.grid(False, axis="y")
-    axes[0].set_yticks(y, frame.index)
+    axes[0].set_yticks(range(len(names)), names)
     return figure
 
 
