@@ -105,10 +105,11 @@ class Recipe:
         """This recipe under another name with other values of some fields."""
         return replace(self, name=name, **{key: value for change in changes for key, value in change.items()})
 
-    def differences(self, other: Recipe) -> dict:
-        """The fields, and this recipe's values of them, in which it differs from another one."""
-        theirs = other.fields()
-        return {key: value for key, value in self.fields().items() if value != theirs[key]}
+    def table(self) -> dict[str, str]:
+        """Every field but the name, as text; of an augmentation what it does."""
+        values = {key: getattr(self, key) for key in self.fields()}
+        limits = ", ".join(f"{key} {value:g}" for key, value in asdict(self.augmentation).items() if value)
+        return {key: str(value) for key, value in values.items()} | {"augmentation": limits or "none"}
 
     def __repr__(self) -> str:
         """Every field, but of `fold` and regularization only what is used."""
@@ -123,7 +124,8 @@ class Recipe:
 
     def hash(self) -> str:
         """16 hexadecimal digits of the fields that are not at their defaults, so that a new field changes none."""
-        told = self.differences(Recipe("", self.model))
+        usual = Recipe("", self.model).fields()
+        told = {key: value for key, value in self.fields().items() if value != usual[key]}
         return hashlib.sha256(json.dumps([self.model, told], sort_keys=True).encode()).hexdigest()[:16]
 
     @classmethod
