@@ -1,0 +1,51 @@
+"""Looking inside: against the network's own forward pass, and against networks whose answer depends on known pixels."""
+
+import pytest
+import torch
+from torch import nn
+
+from mnist_helpers import inside, models
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return models.LeNet5(activation="relu", pooling="max").eval()
+
+
+def test_layer_outputs_follow_the_forward_pass(model):
+    x = torch.rand(2, 1, 32, 32)
+    outputs = inside.layer_outputs(model, x)
+    assert list(outputs)[:4] == ["c1", "act1", "s2", "c3"] and list(outputs)[-1] == "output"
+    with torch.no_grad():
+        assert torch.equal(outputs["c1"], model.c1(x)) and outputs["c1"].min() < 0 <= outputs["act1"].min()
+        assert torch.equal(outputs["output"], model(x))
+    assert not model.c1._forward_hooks
+
+
+@pytest.mark.parametrize(("network", "size", "width"), [(models.LeNet5(), 32, 84), (models.MLP(), 28, 128)])
+def test_features_are_what_the_last_layer_reads(network, size, width):
+    x = torch.rand(7, 1, size, size)
+    features = inside.features(network, x, batch=3)
+    last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
+    with torch.no_grad():
+        assert features.shape == (7, width) and torch.allclose(last(features), network.eval()(x), atol=1e-5)
+
+
+def one_pixel(row: int, column: int) -> nn.Module:
+    """A network whose logit of class 3 is 9 times one pixel."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10, bias=False))
+    network[1].weight.data.zero_()[3, 28 * row + column] = 9
+    return network
+
+
+def test_occlusion_and_saliency_find_the_pixel_that_decides():
+    image = torch.zeros(1, 28, 28)
+    image[0, 10, 20] = 1
+    network = one_pixel(10, 20)
+    fall = inside.occlusion(network, image, 3, side=5)
+    expected = torch.zeros(28, 28, dtype=torch.bool)
+    expected[8:13, 18:23] = True  # wherever the square covers the pixel
+    assert torch.equal(fall > 0.5, expected) and fall[~expected].abs().max() < 1e-12
+    gradient = inside.saliency(network, image, 3)
+    assert gradient[10, 20] == 9 and gradient.sum() == 9
