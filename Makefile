@@ -29,7 +29,7 @@ test: install
 lab: install
 	@$(RUN) jupyter lab notebooks
 
-# the many-seed studies of chapter 6: hours; after Ctrl-C the same command goes on
+# what is missing of the many-seed studies: hours; after Ctrl-C the same command goes on
 study: install
 	@$(RUN) mnist_helpers study
 

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     seeds = f"how many, from {FIRST_SEED} on, or the first and the last, such as 0-63 (default 1)"
     train.add_argument("--seeds", type=_seeds, default=_seeds("1"), help=seeds)
     train.set_defaults(run=_train)
-    study = commands.add_parser("study", help="train the many-seed studies that chapter 6 shows (hours; goes on)")
+    study = commands.add_parser("study", help="train what is missing of the many-seed studies (hours; goes on)")
     study.add_argument("name", nargs="?", help="one of them; a wrong name lists them all")
     study.set_defaults(run=_study)
     runs = commands.add_parser("runs", help="list the finished trainings")
