@@ -212,6 +212,8 @@ def _entries(path: Path) -> dict[tuple[Recipe, int], dict]:
 def _keep(study: Study, known: dict[tuple[Recipe, int], dict], runs: list[Run]) -> None:
     """Write the study's file anew, a line an entry, in the study's order; and what it keeps of the networks."""
     entries = known | {(run.recipe, run.seed): _entry(run) for run in runs}
+    if not entries:  # stopped before the first was finished
+        return
     lines = [json.dumps(entries[job] | {"name": job[0].name}) for job in study.jobs if job in entries]
     write_atomically(_path(study), ("[\n" + ",\n".join(lines) + "\n]\n").encode())
     if study.keeps_networks and runs:

@@ -69,6 +69,15 @@ def test_what_is_finished_at_ctrl_c_is_kept_and_the_rest_is_trained_later(projec
     assert len(studies.read("quick")["QUICK"]) == 2
 
 
+def test_stopped_before_the_first_is_finished_nothing_is_written(project, monkeypatch):
+    def interrupted(jobs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_jobs", interrupted)
+    assert main(["study"]) == 130
+    assert not (project / "studies").exists()
+
+
 def test_a_study_of_other_recipes_is_an_error(project, monkeypatch):
     studies.run([STUDY])
     changed = replace(STUDY, recipes=(QUICK, replace(SMOOTH, label_smoothing=0.2)))
