@@ -182,6 +182,15 @@ def test_the_numbers_of_the_abstract_are_those_of_the_results(pages):
     assert not [number for number in numbers if number.rstrip(",") not in known]
 
 
+def test_the_references_are_those_that_the_chapters_link_to_and_the_originals_own(pages):
+    listed = next("".join(page.split()) for page in pages if "\nReferences\n" in page)
+    linked = "".join(cell.source for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells)
+    bibliography = (ROOT / "mnist_helpers/references.bib").read_text(encoding="utf-8")
+    for key, entry in re.findall(r"@\w+\{([^,]+),(.*?)\n\}", bibliography, re.S):
+        (place,) = re.findall(r"(?:doi|url) = \{(.*?)\}", entry)
+        assert (place in listed) == (place in linked or key.startswith("original-")), key
+
+
 def test_no_page_is_nearly_empty_and_nothing_runs_off_the_paper(report):
     with pdfplumber.open(report) as pdf:
         for number, page in enumerate(pdf.pages, 1):
