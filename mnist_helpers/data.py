@@ -24,6 +24,7 @@ from mnist_helpers.files import project_path
 
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images in [0, 1]; chapter 1 computes them
 CLASSES = 10
+INK = 128  # a pixel at least this dark, of 255, counts as ink
 # Both lists are torchvision's, which a test checks: importing it takes longer than reading the data.
 MD5 = {
     "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
@@ -138,35 +139,52 @@ def _download(name: str) -> Path:
     )
 
 
-def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0) -> tuple[Digits, Digits]:
+def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0, train: int = 0) -> tuple[Digits, Digits]:
     """(training, validation): `valid` digits drawn without replacement by a fixed seed, the same for every recipe.
 
     fold: 1, 2, ... hold out the next `valid` digits of the same random order, for cross-validation.
+    train: keep only the first so many of the others, in random order, so that smaller sets lie in larger ones; 0: all.
     """
     if not 0 <= valid < len(digits):
         raise DataError(f"cannot hold out {valid} of {len(digits)} digits for validation")
     if not 0 <= fold * valid <= len(digits) - valid:
         raise DataError(f"there is no fold {fold} of {valid} in {len(digits)} digits; the first is fold 0")
-    if valid == 0:
+    if not 0 <= train <= len(digits) - valid:
+        raise DataError(f"cannot train on {train} of {len(digits)} digits with {valid} held out for validation")
+    if valid == train == 0:
         return digits, digits[:0]
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed)).to(digits.labels.device)
     held_out, rest = order[fold * valid :][:valid], torch.cat([order[: fold * valid], order[(fold + 1) * valid :]])
+    rest = rest[:train] if train else rest
     return digits[rest.sort().values], digits[held_out.sort().values]
 
 
 def prepare(images: Tensor, recipe) -> Tensor:
     """A recipe's preprocessing: uint8 [N, 28, 28] -> float32 [N, 1, S, S] with S = 28 or 32.
 
-    Reads recipe.resize ("none", "pad" or "bilinear") and recipe.normalise (subtract 0.1307, divide by 0.3081).
+    Reads recipe.permuted, recipe.resize ("none", "pad" or "bilinear") and recipe.normalise (subtract 0.1307, divide
+    by 0.3081).
     """
     if images.dtype != torch.uint8 or images.shape[1:] != (28, 28):
         raise DataError(f"expected uint8 images [N, 28, 28], got {images.dtype} {list(images.shape)}")
+    if recipe.permuted:
+        images = permute(images)
     if recipe.resize == "pad":
         images = F.pad(images, (2, 2, 2, 2))  # 0 is the background, before as after
     elif recipe.resize == "bilinear":
         images = resize_bilinear(images)
     inputs = images.unsqueeze(1).float().div_(255)
     return inputs.sub_(MEAN).div_(STD) if recipe.normalise else inputs
+
+
+def pixel_order(pixels: int = 784, seed: int = 0) -> Tensor:
+    """int64 [pixels]: a fixed random permutation, the same on every machine."""
+    return torch.randperm(pixels, generator=torch.Generator().manual_seed(seed))
+
+
+def permute(images: Tensor) -> Tensor:
+    """[N, H, W] with the pixels of every image put in one and the same random order: no pixel is lost, all order is."""
+    return images.flatten(1)[:, pixel_order(images[0].numel()).to(images.device)].view_as(images)
 
 
 @lru_cache(maxsize=4)

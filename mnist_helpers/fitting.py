@@ -51,7 +51,7 @@ def _fit(
 
     First the network's, then in each epoch the training loader's two seeds and those of three evaluation passes.
     """
-    train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold)
+    train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
     splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
     inputs = {name: data.prepare(digits.images, recipe) for name, digits in splits.items()}
     step = first_step(recipe, inputs["train"])

@@ -34,7 +34,8 @@ class Recipe:
     "one-cycle": it rises to learning_rate over the share `warm_up` of the steps, then falls (Smith and Topin 2019).
     batch_size in images; shuffle: a new order each epoch.
     validation: training images held out for choosing the epoch; 0 trains on all and keeps the last epoch.
-    fold: which images these are, for cross-validation.
+    fold: which images these are, for cross-validation. train_images: how many are trained on; 0 means all others.
+    permuted: the pixels of every image in one fixed random order (see data.permute).
 
     Regularization, none of it by default. dropout: the share of hidden values that are left out; batch_norm;
     label_smoothing: the share of the target spread over all classes; augmentation: of the training batches, its
@@ -62,6 +63,8 @@ class Recipe:
     epochs: int = 15
     validation: int = 5_000
     fold: int = 0
+    train_images: int = 0
+    permuted: bool = False
     dropout: float = 0.0
     batch_norm: bool = False
     label_smoothing: float = 0.0
@@ -74,7 +77,7 @@ class Recipe:
         network = getattr(models, self.model, None)
         if not (isinstance(network, type) and issubclass(network, nn.Module)):
             raise ValueError(f"recipe {self.name}: there is no model {self.model!r} in mnist_helpers.models")
-        for key in ("batch_size", "epochs", "validation", "fold", "patience"):
+        for key in ("batch_size", "epochs", "validation", "fold", "train_images", "patience"):
             if type(getattr(self, key)) is not int:
                 raise ValueError(f"recipe {self.name}: {key} must be a whole number, not {getattr(self, key)!r}")
         if not isinstance(self.widths, tuple):
@@ -97,6 +100,11 @@ class Recipe:
         if self.fold < 0 or not 0 <= self.validation * (self.fold + 1) <= 60_000 or self.validation == 60_000:
             raise ValueError(
                 f"recipe {self.name}: there is no fold {self.fold} of {self.validation} validation images in 60,000"
+            )
+        if not 0 <= self.train_images <= 60_000 - self.validation:
+            raise ValueError(
+                f"recipe {self.name}: there are no {self.train_images} training images beside {self.validation} for "
+                "validation in 60,000"
             )
         if self.patience and not self.validation:
             raise ValueError(f"recipe {self.name}: patience needs validation images to judge the epochs by")
@@ -203,6 +211,20 @@ BEST_MLP = Recipe(
     augmentation=replace(AUGMENTATION, shift=1), calm=0.2, ema=0.999,
 )  # fmt: skip
 BEST_TECHNIQUE = LENET5.changed("augmentation", TECHNIQUES["augmentation"])
+
+# Chapter 7: the networks of the comparison with all pixels in another order, and trained on fewer images for more
+# epochs ({images: epochs}), to the last one: nothing is chosen.
+COMPARED = {"LeNet-5": LENET5, "MLP": MLP, "small MLP": MLP_SMALL}
+UNPERMUTED = {name: recipe.changed(f"{name}, in order") for name, recipe in COMPARED.items()}
+PERMUTED = {name: recipe.changed(f"{name}, permuted", {"permuted": True}) for name, recipe in COMPARED.items()}
+SIZES = {100: 150, 300: 100, 1_000: 60, 3_000: 40, 10_000: 25, 30_000: 15, 60_000: 15}
+SIZED = {
+    (name, size): recipe.changed(
+        f"{name}, {size} images", {"validation": 0, "train_images": size, "epochs": SIZES[size]}
+    )
+    for name, recipe in COMPARED.items()
+    for size in SIZES
+}
 
 # What the chapters train live, the longest first, with every seed of the report, and with its first seed only.
 LIVE = (ORIGINAL_LENET5, LENET5, *MLP_LADDER[:0:-1], MLP, ORIGINAL_MLP, MLP_SMALL)

@@ -16,7 +16,18 @@ from torch import Tensor
 from mnist_helpers import cluster, data, fitting, pretrained, storage, training
 from mnist_helpers.augmentation import Augmentation
 from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.recipes import AUGMENTATION, BEST_LENET5, BEST_MLP, LENET5, MLP_SMALL, TECHNIQUES, Recipe
+from mnist_helpers.recipes import (
+    AUGMENTATION,
+    BEST_LENET5,
+    BEST_MLP,
+    LENET5,
+    MLP_SMALL,
+    PERMUTED,
+    SIZED,
+    TECHNIQUES,
+    UNPERMUTED,
+    Recipe,
+)
 from mnist_helpers.run import Run, format_environment
 
 SECONDS_AN_EPOCH = {"LeNet5": 10, "MLP": 3}  # on one of two busy cores; only for the first estimate of the time
@@ -116,6 +127,8 @@ def _studies() -> Iterable[Study]:
     ]
     yield Study("folds", tuple(folds), five[:1])
     yield Study("record", (BEST_LENET5, BEST_MLP), five, keeps_networks=True)
+    yield Study("pixels", (*UNPERMUTED.values(), *PERMUTED.values()), five)
+    yield Study("data", tuple(SIZED.values()), five)
 
 
 STUDIES = {study.name: study for study in _studies()}

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -429,6 +430,32 @@ def test_split_of_nothing_keeps_all_in_order():
 def test_split_refuses_an_impossible_size(valid):
     with pytest.raises(data.DataError, match=f"cannot hold out {valid} of 10"):
         data.split(numbered(10), valid)
+
+
+def test_smaller_training_sets_lie_in_larger_ones_and_never_in_validation():
+    sets = [set(data.split(numbered(300), 40, train=n)[0].labels.tolist()) for n in (10, 100, 260)]
+    assert [len(part) for part in sets] == [10, 100, 260] and sets[0] < sets[1] < sets[2]
+    assert not sets[2] & set(data.split(numbered(300), 40)[1].labels.tolist())
+    assert data.split(numbered(300), 0, train=10)[0].labels.tolist() != list(range(10))  # drawn, not the first ones
+    with pytest.raises(data.DataError, match="cannot train on 261 of 300"):
+        data.split(numbered(300), 40, train=261)
+
+
+# --- one random order of the pixels ---
+
+
+def test_the_permutation_is_a_bijection_and_is_inverted_exactly(mnist):
+    order, images = data.pixel_order(), mnist.test.images[:100]
+    assert sorted(order.tolist()) == list(range(784)) and torch.equal(order, data.pixel_order())
+    permuted = data.permute(images)
+    assert not torch.equal(permuted, images)
+    assert torch.equal(permuted.flatten(1)[:, order.argsort()].view_as(images), images)
+
+
+def test_prepare_permutes_before_it_pads(mnist):
+    plain, permuted = (replace(recipes.LENET5, permuted=on) for on in (False, True))
+    images = mnist.test.images[:20]
+    assert torch.equal(data.prepare(images, permuted), data.prepare(data.permute(images), plain))
 
 
 # --- the order of batches ---
