@@ -1,4 +1,4 @@
-"""Images made harder by a known amount: turned, scaled, noisy, blurred, faint, covered, shifted.
+"""Images made harder by a known amount: turned, scaled, noisy, blurred, faint, covered, shifted; who still reads them.
 
 Every function takes uint8 [N, 28, 28] and gives new images of the same shape; strength 0 of a kind changes nothing,
 and the same call gives the same images. Where MNIST-C (Mu and Gilmer 2019) defines a kind, its five strengths are used.
@@ -6,14 +6,20 @@ and the same call gives the same images. Where MNIST-C (Mu and Gilmer 2019) defi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
+
+from mnist_helpers import data, models
+from mnist_helpers.data import Digits
+from mnist_helpers.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -85,5 +91,43 @@ CORRUPTIONS = {
     "noise": Corruption(gaussian_noise, (0, 0.08, 0.12, 0.18, 0.26, 0.38), "standard deviation of noise"),
     "blur": Corruption(gaussian_blur, (0, 1, 2, 3, 4, 6), "blur (pixels)"),
     "contrast": Corruption(lower_contrast, (0, 0.6, 0.7, 0.8, 0.9, 0.95), "contrast lost (share)"),
-    "cover": Corruption(cover, (0, 4, 6, 8, 10, 12), "side of the covered square (pixels)"),
+    "cover": Corruption(cover, (0, 4, 6, 8, 10, 12), "covered square, side (pixels)"),
 }
+
+
+def accuracies(
+    networks: Mapping[str, Sequence[tuple[nn.Module, Recipe]]],
+    digits: Digits,
+    kinds: Sequence[str] = tuple(CORRUPTIONS),
+) -> pd.DataFrame:
+    """A row for each network's name, member of its list (a seed), kind and strength, with the accuracy in %.
+
+    networks: {name: [(model, recipe), ...]}, models on the digits' device.
+    """
+    rows = []
+    for kind in kinds:
+        for strength in CORRUPTIONS[kind].strengths:
+            harder = Digits(CORRUPTIONS[kind].apply(digits.images, strength), digits.labels)
+            for name, member, accuracy in _accuracies(networks, harder):
+                rows.append((name, member, kind, strength, accuracy))
+    return pd.DataFrame(rows, columns=["network", "member", "kind", "strength", "accuracy"])
+
+
+def shift_maps(
+    networks: Mapping[str, Sequence[tuple[nn.Module, Recipe]]], digits: Digits, steps: Sequence[int] = range(-8, 9, 2)
+) -> dict[str, np.ndarray]:
+    """{network's name: accuracy in % [members, down, right]} with all images shifted by these numbers of pixels."""
+    maps = {name: np.empty((len(members), len(steps), len(steps))) for name, members in networks.items()}
+    for y, down in enumerate(steps):
+        for x, right in enumerate(steps):
+            shifted = Digits(shift(digits.images, right, down), digits.labels)
+            for name, member, accuracy in _accuracies(networks, shifted):
+                maps[name][member, y, x] = accuracy
+    return maps
+
+
+def _accuracies(networks: Mapping, digits: Digits) -> Iterator[tuple[str, int, float]]:
+    for name, members in networks.items():
+        for index, (model, recipe) in enumerate(members):
+            answers = models.predict(model, data.prepare(digits.images, recipe)).argmax(1)
+            yield name, index, 100 * (answers == digits.labels).cpu().double().mean().item()

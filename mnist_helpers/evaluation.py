@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+import timeit
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -176,6 +178,14 @@ def layer_signals(model: nn.Module, inputs: Tensor, labels: Tensor) -> pd.DataFr
         }
         for name, layer in layers.items()
     )
+
+
+def latency(model: nn.Module, inputs: Tensor, batch: int) -> float:
+    """Median time in microseconds an image that a model takes for the first `batch` of the inputs, after warming up."""
+    timer = timeit.Timer(lambda: model(inputs[:batch]).cpu())  # to the CPU: only then has a GPU answered
+    with torch.inference_mode():
+        calls, _ = timer.autorange()
+        return 1e6 * statistics.median(timer.repeat(5, calls)) / calls / batch
 
 
 def saturated_share(logits: Tensor, limit: float = 0.999) -> float:

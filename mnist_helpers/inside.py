@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mnist_helpers.data import INK
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """The model in evaluation mode; its mode is restored."""
+    was_training = model.training
+    try:
+        yield model.eval()
+    finally:
+        model.train(was_training)
 
 
 @torch.no_grad()
@@ -17,7 +33,8 @@ def layer_outputs(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
         for name, layer in layers.items()
     ]
     try:
-        model.eval()(inputs)
+        with _evaluating(model):
+            model(inputs)
     finally:
         for hook in hooks:
             hook.remove()
@@ -31,9 +48,9 @@ def features(model: nn.Module, inputs: Tensor, batch: int = 250) -> Tensor:
     parts: list[Tensor] = []
     hook = last.register_forward_pre_hook(lambda _, args: parts.append(args[0].clone()))
     try:
-        model.eval()
-        for part in inputs.split(batch):
-            model(part)
+        with _evaluating(model):
+            for part in inputs.split(batch):
+                model(part)
     finally:
         hook.remove()
     return torch.cat(parts)
@@ -50,15 +67,32 @@ def occlusion(model: nn.Module, image: Tensor, label: int, side: int = 5) -> Ten
     near = (place[:, None] - place).abs() <= side // 2  # [centre, pixel]
     covered = near[:, None, :, None] & near[None, :, None, :]  # [row, column, S, S]
     covered = image.masked_fill(covered.reshape(-1, 1, size, size), background)
-    model.eval()
-    before = model(image[None]).double().softmax(1)[0, label]
-    after = torch.cat([model(part) for part in covered.split(256)]).double().softmax(1)[:, label]
+    with _evaluating(model):
+        before = model(image[None]).cpu().double().softmax(1)[0, label]
+        after = torch.cat([model(part).cpu() for part in covered.split(256)]).double().softmax(1)[:, label]
     return (before - after).view(size, size)
 
 
-def saliency(model: nn.Module, image: Tensor, label: int) -> Tensor:
-    """[S, S]: the size of the gradient of the label's logit at every pixel (Simonyan et al. 2014)."""
-    image = image.clone().requires_grad_()
-    model.eval()(image[None])[0, label].backward()
-    model.zero_grad()
-    return image.grad.abs()[0]
+def saliency(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
+    """[N, S, S]: the size of the gradient of each label's logit at every pixel (Simonyan et al. 2014).
+
+    inputs: prepared [N, 1, S, S]; labels: int64 [N].
+    """
+    inputs = inputs.clone().requires_grad_()
+    with _evaluating(model):
+        logits = model(inputs).gather(1, labels[:, None])
+        (gradient,) = torch.autograd.grad(logits.sum(), inputs)  # of the inputs alone; the weights' stay as they were
+    return gradient.abs()[:, 0]
+
+
+def near_ink(images: Tensor, reach: int = 2) -> Tensor:
+    """bool [N, S, S]: the pixels of uint8 images at most `reach` rows and columns away from ink."""
+    ink = (images >= INK).float()[:, None]
+    return F.max_pool2d(ink, 2 * reach + 1, stride=1, padding=reach)[:, 0] > 0
+
+
+def neighbour_correlation(weights: Tensor) -> float:
+    """Correlation between the weights of pixels beside or below each other; weights: [N, H, W] as images."""
+    pairs = [(weights[:, :, 1:], weights[:, :, :-1]), (weights[:, 1:], weights[:, :-1])]
+    first, second = (torch.cat([pair[side].flatten() for pair in pairs]) for side in (0, 1))
+    return torch.corrcoef(torch.stack([first, second]).cpu().double())[0, 1].item()

@@ -1,10 +1,13 @@
 """Corruptions: none changes nothing, the input is left alone, calls repeat, and each does what it says."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from mnist_helpers import corruptions
+from mnist_helpers import corruptions, recipes
 from mnist_helpers.corruptions import CORRUPTIONS
+from mnist_helpers.data import Digits
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +65,25 @@ def test_cover_blanks_a_square_of_its_side():
     ink = torch.full((300, 28, 28), 255, dtype=torch.uint8)
     covered = (corruptions.cover(ink, 6) == 0).sum((1, 2))
     assert (covered == 36).all()
+
+
+class AnswersByPixel(torch.nn.Module):
+    """Says 1 where the pixel in row 3, column 5 is lit, else 0."""
+
+    def forward(self, x):
+        return torch.stack([0.5 - x[:, 0, 3, 5], x[:, 0, 3, 5] - 0.5], 1)
+
+
+def test_accuracies_and_shift_maps_of_a_network_that_reads_one_pixel():
+    images = torch.zeros(4, 28, 28, dtype=torch.uint8)
+    images[:2, 3, 5] = 255
+    digits = Digits(images, torch.tensor([1, 1, 0, 0]))
+    recipe = replace(recipes.MLP, normalise=False)
+    networks = {"reader": [(AnswersByPixel(), recipe)] * 2}
+    maps = corruptions.shift_maps(networks, digits, steps=(-2, 0, 2))
+    assert maps["reader"].shape == (2, 3, 3) and maps["reader"][0, 1, 1] == 100
+    assert (maps["reader"] == 50).sum() == 16  # moved anywhere else the pixel is dark, and "0" is said
+    frame = corruptions.accuracies(networks, digits, ["contrast"])
+    assert len(frame) == 2 * len(CORRUPTIONS["contrast"].strengths)
+    assert (frame[frame["strength"] == 0]["accuracy"] == 100).all()
+    assert (frame[frame["strength"] == 0.95]["accuracy"] == 50).all()

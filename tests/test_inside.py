@@ -47,5 +47,31 @@ def test_occlusion_and_saliency_find_the_pixel_that_decides():
     expected = torch.zeros(28, 28, dtype=torch.bool)
     expected[8:13, 18:23] = True  # wherever the square covers the pixel
     assert torch.equal(fall > 0.5, expected) and fall[~expected].abs().max() < 1e-12
-    gradient = inside.saliency(network, image, 3)
-    assert gradient[10, 20] == 9 and gradient.sum() == 9
+    gradient = inside.saliency(network, image[None].repeat(2, 1, 1, 1), torch.tensor([3, 4]))
+    assert gradient[0, 10, 20] == 9 and gradient.sum() == 9 and network[1].weight.grad is None
+
+
+def test_looking_leaves_the_mode_as_it_was(model):
+    x = torch.rand(2, 1, 32, 32)
+    for training in (True, False):
+        model.train(training)
+        inside.layer_outputs(model, x), inside.features(model, x)
+        inside.occlusion(model, x[0], 0), inside.saliency(model, x, torch.tensor([0, 1]))
+        assert model.training == training
+    model.eval()
+
+
+def test_near_ink_is_the_ink_and_so_many_pixels_around_it():
+    images = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    images[0, 10, 20], images[0, 1, 1] = 128, 127  # ink, and too faint for it
+    expected = torch.zeros(28, 28, dtype=torch.bool)
+    expected[8:13, 18:23] = True
+    assert torch.equal(inside.near_ink(images, reach=2)[0], expected)
+
+
+def test_neighbour_correlation_of_noise_and_of_a_slope():
+    torch.manual_seed(0)
+    noise = torch.randn(256, 28, 28)
+    assert abs(inside.neighbour_correlation(noise)) < 0.01  # 387,072 pairs: a standard error of 0.002
+    slope = (torch.arange(28.0)[:, None] + torch.arange(28.0)).expand(3, 28, 28)
+    assert inside.neighbour_correlation(slope) == pytest.approx(1, abs=1e-9)

@@ -10,6 +10,12 @@ from matplotlib.figure import Figure
 
 from mnist_helpers.plots import HATCHES, colour, marker
 
+PRICES = {
+    "parameters": "parameters", "macs": "MACs an image", "seconds": "training time (s)",
+    "activations": "activations an image", "latency_1": "one image alone (µs)",
+    "latency_256": "an image of 256 (µs)",
+}  # fmt: skip
+
 
 def accuracies(summaries: dict, known: float) -> Figure:
     """Test accuracy of each network with its 95 % interval, and a known accuracy as a line. Values in %."""
@@ -70,13 +76,14 @@ def class_errors(rates: pd.DataFrame) -> Figure:
 
 
 def costs(frame: pd.DataFrame) -> Figure:
-    """Test accuracy in % against parameters, MACs and training time.
+    """Test accuracy in % against each price among the columns, a panel each, three in a row.
 
-    Columns: network, parameters, macs, seconds, accuracy, low, high.
+    Columns: network, accuracy, low, high; parameters, macs and seconds, perhaps more of PRICES.
     """
-    axes_of = {"parameters": "parameters", "macs": "MACs an image", "seconds": "training time (s)"}
-    figure, axes = plt.subplots(1, 3, figsize=(6.3, 2.5), sharey=True)
-    for ax, (column, label) in zip(axes, axes_of.items(), strict=True):
+    prices = {column: label for column, label in PRICES.items() if column in frame}
+    rows = -(-len(prices) // 3)
+    figure, axes = plt.subplots(rows, 3, figsize=(6.3, 2.5 * rows), sharey=True, squeeze=False)
+    for ax, (column, label) in zip(axes.flat, prices.items(), strict=True):
         for row in frame.itertuples():
             reach = [[row.accuracy - row.low], [row.high - row.accuracy]]
             ax.errorbar(getattr(row, column), row.accuracy, yerr=reach, fmt=marker(row.network), capsize=3, ms=5,
@@ -84,6 +91,7 @@ def costs(frame: pd.DataFrame) -> Figure:
         ax.set(xlabel=label, xlim=(0, 1.15 * frame[column].max()))
         ax.locator_params(axis="x", nbins=4)
         ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
-    axes[0].set_ylabel("test accuracy (%)")
-    axes[1].legend(loc="lower right")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("test accuracy (%)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure

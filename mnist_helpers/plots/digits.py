@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from mnist_helpers.data import CLASSES, Digits, Mnist
+from mnist_helpers.data import CLASSES, INK, Digits, Mnist
 
 WIDTH = 6.3  # inches, the column of an A4 page
 DARK, LIGHT = "0.25", "0.72"  # greys: a colour means a model in this report, and there is none here
-INK = 128  # a pixel at least this dark, of 255, counts as ink
 
 
 def show_images(

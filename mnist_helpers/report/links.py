@@ -70,7 +70,7 @@ class Links:
         """
         _, inlines, (url, _) = value
         if re.match(r"\w+:", url):
-            key = self.cited.get(url.lower().removeprefix("https://doi.org/"))
+            key = self.cited.get(unquote(url).lower().removeprefix("https://doi.org/"))
             return [Link(*value), *([RawInline("typst", f" #cite(<{key}>)")] if key else [])]
         url = url.replace(prefix, "")
         path, _, anchor = unquote(url).partition("#")
