@@ -208,7 +208,7 @@ BEST_LENET5 = Recipe(
 BEST_MLP = Recipe(
     "BEST_MLP", "MLP", widths=(256, 128), optimizer="adamw", learning_rate=2e-3, weight_decay=0.05,
     schedule="one-cycle", batch_size=128, epochs=100, validation=0, label_smoothing=0.05,
-    augmentation=replace(AUGMENTATION, shift=1), calm=0.2, ema=0.999,
+    augmentation=Augmentation(shift=1.2, rotation=10, scale=0.1, shear=0.1, elastic=1), calm=0.2, ema=0.999,
 )  # fmt: skip
 BEST_TECHNIQUE = LENET5.changed("augmentation", TECHNIQUES["augmentation"])
 

@@ -99,10 +99,8 @@ TOGETHER = {name: change for name, change in TECHNIQUES.items() if name != "earl
 FINALISTS = {
     "LeNet-5, SiLU": BEST_LENET5,
     "LeNet-5, ReLU": replace(BEST_LENET5, activation="relu"),
-    "MLP": BEST_MLP,
-    "MLP, stronger distortions": replace(
-        BEST_MLP, augmentation=Augmentation(shift=1.2, rotation=10, scale=0.1, shear=0.1, elastic=1)
-    ),
+    "MLP": replace(BEST_MLP, augmentation=replace(AUGMENTATION, shift=1)),
+    "MLP, stronger distortions": BEST_MLP,
 }
 FOLDS = 6
 
