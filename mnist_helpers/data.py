@@ -1,4 +1,4 @@
-"""MNIST as two resident tensors per split, read from the four official gzip files.
+"""MNIST as two resident tensors per split, read from the four official gzip files, or from a course's tar files.
 
 Nothing is unpacked and nothing is written beside the files, so a read-only checkout and several processes
 at once work. Preprocessing returns tensors that equal torchvision's to the last bit, for a whole split at once.
@@ -9,15 +9,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
+import tarfile
 import tempfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from mnist_helpers.files import project_path
@@ -137,6 +141,53 @@ def _download(name: str) -> Path:
         f"{name} is neither in data/MNIST/raw nor could it be downloaded ({'; '.join(problems)}). "
         "Check the network, or put MNIST's four official .gz files into data/MNIST/raw."
     )
+
+
+def load_png_tar(path: str | Path) -> Digits:
+    """The digits of a tar file of {ID}_{Label}.png, 28 x 28 pixels, light on dark as MNIST's, in the order of the IDs.
+
+    Folders and the hidden files that macOS adds are passed over. DataError names a file of another name, size or
+    kind, a broken picture, a path that leads out of the archive, and an ID that comes twice.
+    """
+    found: dict[int, tuple[Tensor, int]] = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = PurePosixPath(member.name)
+                if member.isdir() or name.name.startswith("."):
+                    continue
+                number, label, image = _read_member(archive, member, name, f"{path}: {member.name!r}")
+                if number in found:
+                    raise DataError(f"{path}: {member.name!r} has the ID {number}, as another picture before it")
+                found[number] = image, label
+            archive.fileobj.seek(archive.offset)
+            if archive.fileobj.read(512) != bytes(512):  # tarfile takes a cut inside a header for the end
+                raise tarfile.ReadError("it ends too early")
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise DataError(f"{path} is no tar file, or a damaged one ({error}); fetch it again") from error
+    if not found:
+        raise DataError(f"{path} holds no pictures; expected files such as 00001_5.png")
+    images, labels = zip(*(found[number] for number in sorted(found)), strict=True)
+    return Digits(torch.stack(images), torch.tensor(labels))
+
+
+def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, name: PurePosixPath, who: str):
+    """(ID, label, uint8 [28, 28]) of one picture of the archive, which is read and never unpacked to disk."""
+    if name.is_absolute() or ".." in name.parts or not member.isfile():
+        raise DataError(f"{who} is a link or leads out of the archive; make it again with plain files")
+    match = re.fullmatch(r"(\d+)_(\d)\.png", name.name)
+    if not match:
+        raise DataError(f"{who} is not named {{ID}}_{{Label}}.png, such as 00001_5.png")
+    try:
+        with Image.open(archive.extractfile(member), formats=["PNG"]) as picture:
+            if picture.size != (28, 28):
+                raise DataError(f"{who} has {picture.width} x {picture.height} pixels, expected 28 x 28")
+            pixels = np.array(picture.convert("L"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{who} is not a readable PNG picture ({error})") from error
+    return int(match[1]), int(match[2]), torch.from_numpy(pixels)
 
 
 def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0, train: int = 0) -> tuple[Digits, Digits]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import http.server
+import io
 import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -439,6 +441,69 @@ def test_smaller_training_sets_lie_in_larger_ones_and_never_in_validation():
     assert data.split(numbered(300), 0, train=10)[0].labels.tolist() != list(range(10))  # drawn, not the first ones
     with pytest.raises(data.DataError, match="cannot train on 261 of 300"):
         data.split(numbered(300), 40, train=261)
+
+
+# --- a course's tar file ---
+
+
+def tar_of(path: Path, files: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def png(image: torch.Tensor) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(image.numpy()).save(content, "png")
+    return content.getvalue()
+
+
+def test_a_tar_of_png_files_gives_the_same_digits_in_the_order_of_their_ids(mnist, tmp_path):
+    files = {f"train/{i:05}_{mnist.train.labels[i]}.png": png(mnist.train.images[i]) for i in reversed(range(300))}
+    digits = data.load_png_tar(tar_of(tmp_path / "train.tar", files | {"train/._00001_5.png": b"macOS was here"}))
+    assert torch.equal(digits.images, mnist.train.images[:300]) and torch.equal(digits.labels, mnist.train.labels[:300])
+    assert digits.labels.dtype == torch.int64
+
+
+GOOD = png(torch.arange(784).reshape(28, 28).byte())
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"00001_5.png": GOOD, "five.png": GOOD}, r"'five.png' is not named"),
+        ({"00001_12.png": GOOD}, r"'00001_12.png' is not named"),
+        ({"00001_5.png": GOOD[:-40]}, r"'00001_5.png' is not a readable PNG"),
+        ({"00001_5.png": b"no picture"}, r"'00001_5.png' is not a readable PNG"),
+        ({"00001_5.png": png(torch.zeros(32, 28, dtype=torch.uint8))}, r"'00001_5.png' has 28 x 32 pixels"),
+        ({"a/../../00001_5.png": GOOD}, r"leads out of the archive"),
+        ({"/00001_5.png": GOOD}, r"leads out of the archive"),
+        ({"a/00001_5.png": GOOD, "b/00001_6.png": GOOD}, r"'b/00001_6.png' has the ID 1, as another"),
+        ({}, "holds no pictures"),
+    ],
+)
+def test_a_wrong_tar_is_refused_with_the_files_name(files, message, tmp_path):
+    with pytest.raises(data.DataError, match=message):
+        data.load_png_tar(tar_of(tmp_path / "train.tar", files))
+
+
+def test_a_link_in_a_tar_no_tar_and_no_file_are_refused(tmp_path):
+    with tarfile.open(tmp_path / "link.tar", "w") as archive:
+        member = tarfile.TarInfo("00001_5.png")
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(member)
+    with pytest.raises(data.DataError, match="is a link"):
+        data.load_png_tar(tmp_path / "link.tar")
+    whole = tar_of(tmp_path / "whole.tar", {f"{i}_5.png": GOOD for i in range(9)}).read_bytes()
+    for name, content in (("none.tar", b"not a tar"), ("cut.tar", whole[:1300])):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(data.DataError, match="no tar file, or a damaged one"):
+            data.load_png_tar(tmp_path / name)
+    with pytest.raises(data.DataError, match="there is no file"):
+        data.load_png_tar(tmp_path / "missing.tar")
 
 
 # --- one random order of the pixels ---
