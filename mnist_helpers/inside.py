@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_helpers.data import INK
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[nn.Module]:
-    """The model in evaluation mode; its mode is restored."""
-    was_training = model.training
-    try:
-        yield model.eval()
-    finally:
-        model.train(was_training)
+from mnist_helpers.models import evaluating
 
 
 @torch.no_grad()
@@ -33,7 +21,7 @@ def layer_outputs(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
         for name, layer in layers.items()
     ]
     try:
-        with _evaluating(model):
+        with evaluating(model):
             model(inputs)
     finally:
         for hook in hooks:
@@ -48,7 +36,7 @@ def features(model: nn.Module, inputs: Tensor, batch: int = 250) -> Tensor:
     parts: list[Tensor] = []
     hook = last.register_forward_pre_hook(lambda _, args: parts.append(args[0].clone()))
     try:
-        with _evaluating(model):
+        with evaluating(model):
             for part in inputs.split(batch):
                 model(part)
     finally:
@@ -67,7 +55,7 @@ def occlusion(model: nn.Module, image: Tensor, label: int, side: int = 5) -> Ten
     near = (place[:, None] - place).abs() <= side // 2  # [centre, pixel]
     covered = near[:, None, :, None] & near[None, :, None, :]  # [row, column, S, S]
     covered = image.masked_fill(covered.reshape(-1, 1, size, size), background)
-    with _evaluating(model):
+    with evaluating(model):
         before = model(image[None]).cpu().double().softmax(1)[0, label]
         after = torch.cat([model(part).cpu() for part in covered.split(256)]).double().softmax(1)[:, label]
     return (before - after).view(size, size)
@@ -79,7 +67,7 @@ def saliency(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
     inputs: prepared [N, 1, S, S]; labels: int64 [N].
     """
     inputs = inputs.clone().requires_grad_()
-    with _evaluating(model):
+    with evaluating(model):
         logits = model(inputs).gather(1, labels[:, None])
         (gradient,) = torch.autograd.grad(logits.sum(), inputs)  # of the inputs alone; the weights' stay as they were
     return gradient.abs()[:, 0]

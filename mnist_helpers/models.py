@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 
@@ -138,11 +140,18 @@ def build(recipe) -> nn.Module:
     return network(**options)
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """The model in evaluation mode; its mode is restored."""
+    was_training = model.training
+    try:
+        yield model.eval()
+    finally:
+        model.train(was_training)
+
+
 @torch.inference_mode()
 def predict(model: nn.Module, inputs: Tensor, batch: int = 250) -> Tensor:
     """Logits [N, 10] of prepared inputs [N, 1, S, S], in evaluation mode and large batches; the mode is restored."""
-    was_training = model.training
-    model.eval()
-    logits = torch.cat([model(part) for part in inputs.split(batch)])
-    model.train(was_training)
-    return logits
+    with evaluating(model):
+        return torch.cat([model(part) for part in inputs.split(batch)])

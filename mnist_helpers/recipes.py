@@ -228,7 +228,9 @@ SIZED = {
 
 # What the chapters train live, the longest first, with every seed of the report, and with its first seed only.
 LIVE = (ORIGINAL_LENET5, LENET5, *MLP_LADDER[:0:-1], MLP, ORIGINAL_MLP, MLP_SMALL)
-LIVE_ONCE = (BEST_TECHNIQUE,)
+LIVE_SIZE = 3_000  # training images, of SIZES
+LIVE_ONCE = (PERMUTED["LeNet-5"], BEST_TECHNIQUE, PERMUTED["MLP"], PERMUTED["small MLP"],
+             *(SIZED[name, LIVE_SIZE] for name in COMPARED))  # fmt: skip
 NAMED = (
     ORIGINAL_LENET5, ORIGINAL_MLP, LENET5, MLP, MLP_SMALL, SPRINT_LENET5, SPRINT_LENET5_9905, BEST_LENET5, BEST_MLP,
 )  # fmt: skip
