@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = $(BIN)/python -m
 
-.PHONY: install report pdf test lab study bench
+.PHONY: install report pdf colab test lab study bench
 
 install: .venv/installed
 
@@ -20,6 +20,10 @@ report: install
 # report.pdf again, from the notebooks as they are
 pdf: install
 	@$(RUN) mnist_helpers pdf
+
+# dist/mnist_report_colab.ipynb: one notebook to upload to Colab, with everything in it
+colab: install
+	@$(RUN) mnist_helpers colab
 
 test: install
 	@$(RUN) ruff format --check --quiet mnist_helpers tests benchmarks

@@ -1,4 +1,4 @@
-"""python -m mnist_helpers report | pdf | train | study | runs. Imports on demand: the PDF needs no torch."""
+"""python -m mnist_helpers report | pdf | colab | train | study | runs. Imports on demand: the PDF needs no torch."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     pdf.add_argument("-o", "--output", type=Path, help="another file than report.pdf")
     pdf.add_argument("--code", choices=CODE, default="", help="where the code is shown, instead of report.toml's")
     pdf.set_defaults(run=_pdf)
+    colab = commands.add_parser("colab", help="write dist/mnist_report_colab.ipynb, one notebook with all in it")
+    colab.add_argument("--chapters", type=_numbers, help="only these, such as 3,4")
+    colab.set_defaults(run=_colab)
     train = commands.add_parser("train", help="train a named recipe")
     train.add_argument("recipe", help="such as LENET5 or ORIGINAL_MLP; a wrong name lists them all")
     seeds = f"how many, from {FIRST_SEED} on, or the first and the last, such as 0-63 (default 1)"
@@ -65,6 +68,13 @@ def _pdf(options) -> None:
     target = options.output or project_path("build/report.pdf" if options.chapters else "report.pdf")
     build_pdf(chosen_chapters(options.chapters), target, options.code)
     print(f"wrote {target}")
+
+
+def _colab(options) -> None:
+    from mnist_helpers.colab import build_notebook
+
+    target = build_notebook(options.chapters)
+    print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB); open it in Colab with File > Upload notebook")
 
 
 def _train(options) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL.Image import Image
 from torch import Tensor
 
 from mnist_helpers.data import CLASSES, INK, Digits, Mnist
+from mnist_helpers.plots import HATCHES, colour
 
 WIDTH = 6.3  # inches, the column of an A4 page
 DARK, LIGHT = "0.25", "0.72"  # greys: a colour means a model in this report, and there is none here
@@ -107,6 +110,30 @@ def _draw_pixels(axes: Axes, pixels: Tensor, title: str, size: int) -> None:
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.add_patch(plt.Rectangle((-0.5, -0.5), len(pixels), len(pixels), fill=False, color="0.5", linewidth=0.8))
+
+
+def drawing(picture: Image, views: Mapping[str, Mapping]) -> Figure:
+    """A drawing, and of each view of it what the networks see and say: bars of the ten probabilities.
+
+    picture: a PIL image; views: as from draw.read_drawing.
+    """
+    figure, axes = plt.subplots(1, 1 + 2 * len(views), figsize=(WIDTH, 2.1), width_ratios=[1.2] + [0.8, 1] * len(views))
+    axes[0].imshow(picture, cmap="gray", vmin=0, vmax=255)
+    axes[0].set_title("drawn", loc="center")
+    for (kind, view), seen, bars in zip(views.items(), axes[1::2], axes[2::2], strict=True):
+        seen.imshow(np.reshape(view["pixels"], (28, 28)), cmap="gray_r", vmin=0, vmax=255)
+        seen.set_title(kind, loc="center")
+        for k, (name, probabilities) in enumerate(view["answers"].items()):
+            places = np.arange(CLASSES) + 0.38 * k - 0.19
+            bars.barh(places, 100 * np.array(probabilities), 0.36, color=colour(name), hatch=HATCHES[k], label=name)
+        bars.set(xlim=(0, 100), xlabel="probability (%)", yticks=range(CLASSES), ylim=(CLASSES - 0.4, -0.6))
+        bars.tick_params(axis="y", labelsize=6.5, pad=1, length=0)
+        bars.grid(False)
+    for ax in (axes[0], *axes[1::2]):
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set(visible=True, color="0.5", linewidth=0.8)
+    figure.legend(*axes[2].get_legend_handles_labels(), loc="outside upper center", ncols=len(view["answers"]))
+    return figure
 
 
 def ink_width(images: Tensor) -> Tensor:

@@ -42,6 +42,11 @@ class Chapter:
         n = int(os.environ.get(SEEDS) or self.settings.seeds)
         return list(range(FIRST_SEED, FIRST_SEED + n))
 
+    @property
+    def is_live(self) -> bool:
+        """Somebody runs the notebook by hand, so that a widget is of use; it can be neither saved nor printed."""
+        return not os.environ.get(OUT)
+
     def say(self, markdown: str) -> None:
         """Show a sentence whose numbers were computed."""
         display({"text/markdown": markdown, "text/plain": markdown}, raw=True)

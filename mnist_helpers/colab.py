@@ -1,0 +1,174 @@
+"""One notebook for Colab that needs nothing beside it: chapters, and inside it the package, studies and settings."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nbformat
+import numpy as np
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.report.exporter import chosen_chapters
+
+LARGEST = 4_000_000  # bytes of the notebook
+
+INTRODUCTION = """# LeNet-5 and an MLP on MNIST: the whole report in one notebook
+
+1. *Runtime > Change runtime type > GPU*.
+2. Fill in the form of the second cell: your name, and whether Google Drive keeps the trainings.
+3. *Runtime > Run all*. The last cell makes `report.pdf` and offers it for download.
+
+Cut off? Run all again: finished trainings are kept, in your Google Drive if you ticked that."""
+
+UNPACK = """#@title Set-up: unpacks the package inside this cell, installs what is missing, names the device
+import base64, hashlib, io, zipfile
+
+content = base64.b85decode("@PAYLOAD@")
+if hashlib.sha256(content).hexdigest() != "@HASH@":
+    raise RuntimeError("This notebook was damaged on its way; download it again.")
+archive = zipfile.ZipFile(io.BytesIO(content))
+exec(compile(archive.read("colab_set_up.py"), "colab_set_up.py", "exec"))"""
+
+FORM = """#@title Your report
+NAME = "" #@param {type:"string"}
+STUDENT_ID = "" #@param {type:"string"}
+SEEDS = 3 #@param {type:"integer"}
+KEEP_TRAININGS_IN_GOOGLE_DRIVE = False #@param {type:"boolean"}
+
+from mnist_helpers import colab
+
+colab.settle(NAME, STUDENT_ID, SEEDS, KEEP_TRAININGS_IN_GOOGLE_DRIVE)"""
+
+LAST = """#@title report.pdf: the chapters once more, apart from this notebook, with the trainings finished above
+from mnist_helpers import colab
+
+colab.make_report()"""
+
+
+class ColabError(Exception):
+    """The notebook cannot be written, or the report not be made in it; the message says why and what to do."""
+
+    exit_code = 2
+
+
+def build_notebook(numbers: list[int] | None = None, target: Path | None = None) -> Path:
+    """Write the notebook of all chapters, or of those with these numbers; ColabError where that cannot be done."""
+    target = target or project_path("dist/mnist_report_colab.ipynb")
+    chapters = chosen_chapters(numbers)
+    payload = _payload(chapters)
+    unpack = UNPACK.replace("@HASH@", hashlib.sha256(payload).hexdigest())
+    unpack = unpack.replace("@PAYLOAD@", base64.b85encode(payload).decode())
+    cells = [new_markdown_cell(INTRODUCTION), _folded(unpack), _folded(FORM)]
+    for chapter in chapters:
+        cells += _without_outputs(chapter).cells
+    cells.append(_folded(LAST))
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number:03}"
+    about = {"accelerator": "GPU", "colab": {"provenance": [], "toc_visible": True}}
+    about |= {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    content = nbformat.writes(new_notebook(cells=cells, metadata=about)).encode()
+    if len(content) > LARGEST:
+        raise ColabError(f"{target.name} would have {len(content):,} bytes, more than {LARGEST:,}; choose --chapters.")
+    write_atomically(target, content)
+    return target
+
+
+def _folded(source: str):
+    """A code cell that Colab shows as a form, its code folded away."""
+    return new_code_cell(source, metadata={"cellView": "form"})
+
+
+def _without_outputs(path: Path):
+    notebook = nbformat.read(path, 4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+def _payload(chapters: list[Path]) -> bytes:
+    """The zip archive inside the notebook. What is pressed already is unpacked first: LZMA presses it further."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(*_wheel())
+        for chapter in chapters:
+            archive.writestr(f"notebooks/{chapter.name}", nbformat.writes(_without_outputs(chapter)))
+        for path in sorted(project_path("studies").iterdir()):
+            plain = io.BytesIO(path.read_bytes())
+            if path.suffix == ".npz":
+                arrays, plain = dict(np.load(path)), io.BytesIO()
+                np.savez(plain, **arrays)
+            archive.writestr(f"studies/{path.name}", plain.getvalue())
+        for name in ("report.toml", "README.md"):
+            archive.write(project_path(name), name)
+        archive.write(Path(__file__).with_name("colab_set_up.py"), "colab_set_up.py")
+    return content.getvalue()
+
+
+def _wheel() -> tuple[str, bytes]:
+    """(file name, content) of the package's wheel, its parts stored, not compressed."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(project_path(name), folder)
+        shutil.copytree(project_path("mnist_helpers"), Path(folder, "mnist_helpers"))
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, folder]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise ColabError(f"pip could not build the package's wheel: {done.stderr.strip().splitlines()[-1]}")
+        (path,) = Path(folder).glob("*.whl")
+        stored = io.BytesIO()
+        with zipfile.ZipFile(path) as packed, zipfile.ZipFile(stored, "w", zipfile.ZIP_STORED) as wheel:
+            for entry in packed.infolist():
+                wheel.writestr(entry, packed.read(entry), zipfile.ZIP_STORED)
+        return path.name, stored.getvalue()
+
+
+def settle(name: str, student_id: str, seeds: int, drive: bool) -> None:
+    """What the form says, into report.toml; with `drive` the folder of trainings becomes one in Google Drive."""
+    path = project_path("report.toml")
+    text = path.read_text(encoding="utf-8")
+    for key, value in (("name", name), ("student_id", student_id), ("seeds", seeds)):
+        line = f"{key} = {json.dumps(value, ensure_ascii=False)}"  # JSON's strings are TOML's
+        if re.search(rf"^{key} *=", text, re.M):
+            text = re.sub(rf"^{key} *=.*", lambda _, line=line: line, text, flags=re.M)
+        else:
+            text += f"{line}\n"
+    write_atomically(path, text.encode())
+    if drive:
+        from google.colab import drive as google_drive
+
+        google_drive.mount("/content/drive")
+        kept, runs = Path("/content/drive/MyDrive/mnist_report_runs"), project_path("runs")
+        kept.mkdir(exist_ok=True)
+        if not runs.is_symlink():
+            if runs.exists():
+                shutil.copytree(runs, kept, dirs_exist_ok=True)
+                shutil.rmtree(runs)
+            runs.symlink_to(kept)
+
+
+def make_report() -> None:
+    """`report` in a process of its own, its lines shown here; then report.pdf is offered for download."""
+    command = [sys.executable, "-m", "mnist_helpers", "report"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+    if process.returncode:
+        raise ColabError("The report could not be made; the lines above say why.")
+    try:
+        from google.colab import files
+    except ImportError:
+        print(f"report.pdf is at {project_path('report.pdf')}")
+    else:
+        files.download(str(project_path("report.pdf")))
