@@ -109,6 +109,11 @@ class Recipe:
         if self.patience and not self.validation:
             raise ValueError(f"recipe {self.name}: patience needs validation images to judge the epochs by")
 
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(channels, rows, columns) of what the network reads."""
+        return (1, 28, 28) if self.resize == "none" else (1, 32, 32)
+
     def changed(self, name: str, *changes: dict) -> Recipe:
         """This recipe under another name with other values of some fields."""
         return replace(self, name=name, **{key: value for change in changes for key, value in change.items()})
@@ -212,9 +217,12 @@ BEST_MLP = Recipe(
 )  # fmt: skip
 BEST_TECHNIQUE = LENET5.changed("augmentation", TECHNIQUES["augmentation"])
 
+# Chapter 5 compares these by the course's protocol, chapter 7 looks into the first three. Add your own network here.
+COMPARED = {"LeNet-5": LENET5, "MLP": MLP, "small MLP": MLP_SMALL}
+NETWORKS = {**COMPARED}
+
 # Chapter 7: the networks of the comparison with all pixels in another order, and trained on fewer images for more
 # epochs ({images: epochs}), to the last one: nothing is chosen.
-COMPARED = {"LeNet-5": LENET5, "MLP": MLP, "small MLP": MLP_SMALL}
 UNPERMUTED = {name: recipe.changed(f"{name}, in order") for name, recipe in COMPARED.items()}
 PERMUTED = {name: recipe.changed(f"{name}, permuted", {"permuted": True}) for name, recipe in COMPARED.items()}
 SIZES = {100: 150, 300: 100, 1_000: 60, 3_000: 40, 10_000: 25, 30_000: 15, 60_000: 15}
@@ -227,12 +235,12 @@ SIZED = {
 }
 
 # What the chapters train live, the longest first, with every seed of the report, and with its first seed only.
-LIVE = (ORIGINAL_LENET5, LENET5, *MLP_LADDER[:0:-1], MLP, ORIGINAL_MLP, MLP_SMALL)
+LIVE = (ORIGINAL_LENET5, *NETWORKS.values(), *MLP_LADDER[:0:-1], ORIGINAL_MLP)
 LIVE_SIZE = 3_000  # training images, of SIZES
 LIVE_ONCE = (PERMUTED["LeNet-5"], BEST_TECHNIQUE, PERMUTED["MLP"], PERMUTED["small MLP"],
              *(SIZED[name, LIVE_SIZE] for name in COMPARED))  # fmt: skip
 NAMED = (
-    ORIGINAL_LENET5, ORIGINAL_MLP, LENET5, MLP, MLP_SMALL, SPRINT_LENET5, SPRINT_LENET5_9905, BEST_LENET5, BEST_MLP,
+    ORIGINAL_LENET5, ORIGINAL_MLP, *NETWORKS.values(), SPRINT_LENET5, SPRINT_LENET5_9905, BEST_LENET5, BEST_MLP,
 )  # fmt: skip
 RECIPES = {recipe.name: recipe for recipe in NAMED}
 

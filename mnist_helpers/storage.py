@@ -32,13 +32,15 @@ UNFINISHED = ".unfinished"  # the folder in runs/ with checkpoints and locks
 # --- where a run is kept --------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1)
-def _source_hash() -> str:
-    """Of the code that makes digits, so that an edit never shows an old result.
+@lru_cache(maxsize=8)
+def _source_hash(model: str) -> str:
+    """Of the code that makes a model's digits, so that an edit never shows an old result.
 
-    Comments, docstrings and layout are left out: they decide nothing.
+    Comments, docstrings, layout and the classes of other models are left out: they decide nothing.
     """
     trees = [ast.parse((Path(__file__).parent / name).read_text(encoding="utf-8")) for name in DIGITS]
+    named = {node.id for node in ast.walk(trees[0]) if isinstance(node, ast.Name)} | {model}
+    trees[0].body = [node for node in trees[0].body if not isinstance(node, ast.ClassDef) or node.name in named]
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
             node.body[0] = ast.Pass()
@@ -50,7 +52,7 @@ def run_name(recipe: dict, seed: int, environment: dict) -> str:
     environment = {key: value for key, value in environment.items() if key not in ("date", "seconds")}
     if environment["device"] != "cpu":
         del environment["threads"]
-    decides = json.dumps([recipe, seed, _source_hash(), environment], sort_keys=True)
+    decides = json.dumps([recipe, seed, _source_hash(recipe["model"]), environment], sort_keys=True)
     return f"{recipe['model'].lower()}-seed{seed}-{hashlib.sha256(decides.encode()).hexdigest()[:16]}"
 
 

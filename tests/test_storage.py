@@ -167,9 +167,25 @@ def test_docstrings_and_comments_decide_nothing(tmp_path, monkeypatch):
             (tmp_path / name).write_text(f'"""{docstring}"""\ndef f():\n    """{docstring}"""\n    return {value}\n')
         monkeypatch.setattr(storage, "__file__", str(tmp_path / "storage.py"))
         storage._source_hash.cache_clear()
-        keys.append(storage._source_hash())
+        keys.append(storage._source_hash("MLP"))
     storage._source_hash.cache_clear()
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_models_key_follows_its_own_class_and_no_other_models(tmp_path, monkeypatch):
+    def key(**lines):
+        classes = [f"class {name}({base}):\n    x = {lines.get(name, 1)}\n" for name, base in bases.items()]
+        (tmp_path / "models.py").write_text("".join(classes))
+        storage._source_hash.cache_clear()
+        return storage._source_hash("Mine")
+
+    bases = {"Block": "nn.Module", "Mine": "Block", "Other": "nn.Module"}
+    for name in storage.DIGITS[1:]:
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(storage, "__file__", str(tmp_path / "storage.py"))
+    keys = [key(), key(Other=2), key(Mine=2), key(Block=2)]
+    storage._source_hash.cache_clear()
+    assert keys[0] == keys[1] and len(set(keys)) == 3
 
 
 def test_the_key_follows_recipe_seed_device_threads_and_source(tmp_path, monkeypatch):
@@ -178,5 +194,5 @@ def test_the_key_follows_recipe_seed_device_threads_and_source(tmp_path, monkeyp
 
     assert key(replace(QUICK, name="RENAMED")) == key()
     different = {key(), key(seed=43), key(threads=2), key(replace(QUICK, weight_decay=0.1))}
-    monkeypatch.setattr(storage, "_source_hash", lambda: hashlib.sha256(b"edited").hexdigest())
+    monkeypatch.setattr(storage, "_source_hash", lambda model: hashlib.sha256(b"edited").hexdigest())
     assert len(different | {key()}) == 5
