@@ -30,6 +30,10 @@ test: install
 	@$(RUN) ruff check --quiet mnist_helpers tests benchmarks
 	@$(RUN) pytest
 
+# hours: every Python that is here, oldest and newest dependencies, and the Colab notebook run to its end
+check-all: colab
+	@$(RUN) tox
+
 lab: install
 	@$(RUN) jupyter lab notebooks
 

@@ -20,6 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.exporter import chosen_chapters
+from mnist_helpers.report.settings import COLAB, tomllib
 
 LARGEST = 4_000_000  # bytes of the notebook
 
@@ -56,6 +57,14 @@ from mnist_helpers import colab
 colab.make_report()"""
 
 
+CLONE = """try:
+    import mnist_helpers
+except ImportError:  # in Colab, opened by the badge above
+    !git clone --quiet --depth 1 @URL@ report
+    %cd -q report/notebooks
+    %pip install --quiet .."""
+
+
 class ColabError(Exception):
     """The notebook cannot be written, or the report not be made in it; the message says why and what to do."""
 
@@ -84,13 +93,33 @@ def build_notebook(numbers: list[int] | None = None, target: Path | None = None)
     return target
 
 
+def repository() -> str:
+    """The https address of the project on GitHub, from [project.urls] in pyproject.toml; "" where there is none."""
+    path = project_path("pyproject.toml")
+    project = tomllib.loads(path.read_text(encoding="utf-8"))["project"] if path.is_file() else {}
+    return project.get("urls", {}).get("Repository", "").removesuffix("/").removesuffix(".git")
+
+
+def with_badge(notebook, name: str, url: str):
+    """The notebook with an "Open in Colab" badge and a cell that fetches the project there; without both for no url."""
+    notebook.cells = [cell for cell in notebook.cells if COLAB not in cell.metadata.get("tags", [])]
+    if url:
+        page = url.replace("https://github.com/", "https://colab.research.google.com/github/")
+        picture = "https://colab.research.google.com/assets/colab-badge.svg"
+        badge = f"[![Open in Colab]({picture})]({page}/blob/main/notebooks/{name})"
+        about = {"metadata": {"tags": [COLAB]}}
+        clone = new_code_cell(CLONE.replace("@URL@", url), id="colab-clone", **about)
+        notebook.cells = [new_markdown_cell(badge, id="colab-badge", **about), clone, *notebook.cells]
+    return notebook
+
+
 def _folded(source: str):
     """A code cell that Colab shows as a form, its code folded away."""
     return new_code_cell(source, metadata={"cellView": "form"})
 
 
 def _without_outputs(path: Path):
-    notebook = nbformat.read(path, 4)
+    notebook = with_badge(nbformat.read(path, 4), path.name, "")
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

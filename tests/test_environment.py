@@ -12,7 +12,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "playwright": "playwright-python"}
 
 
 def read_project() -> dict:
@@ -46,3 +46,8 @@ def test_citation_is_of_this_version():
 def test_every_dependency_has_a_bound_but_no_pin():
     for line in requirements():
         assert ">=" in line and "==" not in line, line
+
+
+def test_the_oldest_dependencies_that_are_tried_are_the_lower_bounds():
+    wanted = {re.match(r"[\w-]+>=[\d.]+", line)[0].replace(">=", "==") for line in requirements()}
+    assert {line for line in (ROOT / "tests" / "oldest.txt").read_text().splitlines() if line[0] != "#"} == wanted

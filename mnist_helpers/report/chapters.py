@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
 from mnist_helpers import recipes, training
+from mnist_helpers.colab import repository, with_badge
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.exporter import build_pdf, chosen_chapters, picture_of_pages
 from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
@@ -117,7 +118,7 @@ def _stop_kernels(running: Iterable[Future]) -> None:
 
 def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=lambda: None) -> None:
     """Execute a notebook in a fresh kernel and write it to target; ReportError names the cell that failed."""
-    notebook = nbformat.read(source, 4)
+    notebook = with_badge(nbformat.read(source, 4), source.name, repository())
     client = NotebookClient(
         notebook,
         timeout=None,

@@ -17,7 +17,7 @@ import nbformat
 import pypdfium2
 import typst
 from nbconvert.exporters import Exporter
-from nbconvert.preprocessors import Preprocessor
+from nbconvert.preprocessors import Preprocessor, TagRemovePreprocessor
 from nbformat import NotebookNode
 from PIL import Image
 from traitlets import Enum, default
@@ -27,7 +27,7 @@ from mnist_helpers.report.cells import chapter_pieces, code_pieces
 from mnist_helpers.report.document import piece_of_error, to_typst
 from mnist_helpers.report.fonts import font_files
 from mnist_helpers.report.pieces import PdfError, Piece
-from mnist_helpers.report.settings import CODE, Settings, read_settings
+from mnist_helpers.report.settings import CODE, COLAB, Settings, read_settings
 from mnist_helpers.report.summary import abstract, how_it_was_made
 
 
@@ -64,7 +64,8 @@ class ReportExporter(Exporter):
     @default("preprocessors")
     def _preprocessors(self) -> list:
         names = ("CoalesceStreamsPreprocessor", "ExtractOutputPreprocessor")
-        return [RequireExecuted, *(f"nbconvert.preprocessors.{name}" for name in names)]
+        colab = TagRemovePreprocessor(remove_cell_tags={COLAB}, enabled=True)
+        return [RequireExecuted, colab, *(f"nbconvert.preprocessors.{name}" for name in names)]
 
     def from_notebook_node(self, nb: NotebookNode, resources=None, **kwargs) -> tuple[bytes, dict]:
         """One notebook as a PDF."""

@@ -19,6 +19,7 @@ FIRST_SEED = 42
 OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.json go; `report` and the tests set it
 SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's
 CODE = ("appendix", "show", "hide")
+COLAB = "colab"  # the tag of cells that only Colab needs; not in the PDF
 
 
 class SettingsError(ValueError):
