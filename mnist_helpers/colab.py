@@ -23,6 +23,7 @@ from mnist_helpers.report.exporter import chosen_chapters
 from mnist_helpers.report.settings import COLAB, tomllib
 
 LARGEST = 4_000_000  # bytes of the notebook
+DRIVE = Path("/content/drive")  # where Colab puts Google Drive
 
 INTRODUCTION = """# LeNet-5 and an MLP on MNIST: the whole report in one notebook
 
@@ -177,8 +178,8 @@ def settle(name: str, student_id: str, seeds: int, drive: bool) -> None:
     if drive:
         from google.colab import drive as google_drive
 
-        google_drive.mount("/content/drive")
-        kept, runs = Path("/content/drive/MyDrive/mnist_report_runs"), project_path("runs")
+        google_drive.mount(str(DRIVE))
+        kept, runs = DRIVE / "MyDrive" / "mnist_report_runs", project_path("runs")
         kept.mkdir(exist_ok=True)
         if not runs.is_symlink():
             if runs.exists():

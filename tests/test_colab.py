@@ -1,0 +1,114 @@
+"""The notebook for Colab: what is in it, and what its cells do. Run to its end it is in `make check-all`."""
+
+import base64
+import io
+import re
+import sys
+import types
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from pypdf import PdfReader
+
+from mnist_helpers import colab
+from mnist_helpers.__main__ import main
+from mnist_helpers.report import exporter, settings
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return colab.build_notebook(target=tmp_path_factory.mktemp("colab") / "report.ipynb")
+
+
+@pytest.fixture(scope="module")
+def notebook(path):
+    return nbformat.read(path, 4)
+
+
+def archive_in(notebook) -> zipfile.ZipFile:
+    text = re.search(r'b85decode\("([^"]+)"\)', notebook.cells[1].source)[1]
+    return zipfile.ZipFile(io.BytesIO(base64.b85decode(text)))
+
+
+def test_it_is_valid_small_and_has_every_cell_of_every_chapter_without_outputs(path, notebook):
+    nbformat.validate(notebook)
+    assert path.stat().st_size <= 4_000_000
+    sources = [cell.source for chapter in CHAPTERS for cell in nbformat.read(chapter, 4).cells]
+    assert [cell.source for cell in notebook.cells[3:-1]] == sources
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    assert not any(cell.outputs or cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_inside_are_package_with_weights_and_widget_studies_and_chapters(notebook):
+    archive = archive_in(notebook)
+    names = archive.namelist()
+    assert {f"notebooks/{chapter.name}" for chapter in CHAPTERS} <= set(names)
+    assert {f"studies/{study.name}" for study in (ROOT / "studies").iterdir()} <= set(names)
+    (wheel,) = (name for name in names if name.endswith(".whl"))
+    parts = zipfile.ZipFile(io.BytesIO(archive.read(wheel))).namelist()
+    for part in ("weights/best-lenet5.safetensors", "draw.js", "draw.css", "report/template.typ", "style.mplstyle"):
+        assert f"mnist_helpers/{part}" in parts
+
+
+def test_one_changed_letter_is_noticed(notebook, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = notebook.cells[1].source
+    place = source.index("b85decode(") + 5_000
+    damaged = source[:place] + ("A" if source[place] != "A" else "B") + source[place + 1 :]
+    with pytest.raises(RuntimeError, match="damaged"):
+        exec(damaged, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_some_chapters_only_and_a_clear_error_for_an_unknown_one(tmp_path, capsys):
+    some = nbformat.read(colab.build_notebook([2], tmp_path / "two.ipynb"), 4)
+    assert [name for name in archive_in(some).namelist() if name.startswith("notebooks/")] == [
+        f"notebooks/{CHAPTERS[1].name}"
+    ]
+    assert main(["colab", "--chapters", "9"]) == 2
+    assert "there is no chapter 9" in capsys.readouterr().err
+
+
+def test_too_large_a_notebook_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(colab, "LARGEST", 1_000)
+    with pytest.raises(colab.ColabError, match="more than 1,000; choose --chapters"):
+        colab.build_notebook([2], tmp_path / "two.ipynb")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_form_goes_into_report_toml_and_trainings_to_the_drive(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("report.toml").write_text('title = "T"\nname = "old"  # you\nseeds = 3\n', encoding="utf-8")
+    Path("runs", "one").mkdir(parents=True)
+    mounted = types.SimpleNamespace(mount=lambda folder: Path(folder, "MyDrive").mkdir(parents=True, exist_ok=True))
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(drive=mounted))
+    monkeypatch.setattr(colab, "DRIVE", tmp_path / "drive")
+    for _ in range(2):  # the cell may be run again
+        colab.settle('김철수 "K" \\', "2025", 1, drive=True)
+    found = settings.read_settings()
+    assert (found.title, found.name, found.student_id, found.seeds) == ("T", '김철수 "K" \\', "2025", 1)
+    assert Path("runs").is_symlink() and (tmp_path / "drive/MyDrive/mnist_report_runs/one").is_dir()
+
+
+def test_a_badge_only_where_a_repository_is_named_and_never_in_the_pdf(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/ann/report.git"\n')
+    assert colab.repository() == "https://github.com/ann/report"
+    plain = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("1 + 1", execution_count=1)])
+    marked = colab.with_badge(plain, "01_test.ipynb", colab.repository())
+    marked = colab.with_badge(marked, "01_test.ipynb", colab.repository())  # once, however often
+    assert [cell.cell_type for cell in marked.cells] == ["markdown", "code", "markdown", "code"]
+    assert "colab.research.google.com/github/ann/report/blob/main/notebooks/01_test.ipynb" in marked.cells[0].source
+    marked.cells[1].execution_count = 1
+    nbformat.write(marked, "01_test.ipynb")
+    exporter.build_pdf([Path("01_test.ipynb")], Path("out.pdf"), "show")
+    text = "".join(page.extract_text() for page in PdfReader("out.pdf").pages)
+    assert "Title" in text and "git clone" not in text and "Colab" not in text
+    assert len(colab.with_badge(marked, "01_test.ipynb", "").cells) == 2
