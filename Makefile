@@ -32,6 +32,7 @@ test: install
 
 # hours: every Python that is here, oldest and newest dependencies, and the Colab notebook run to its end
 check-all: colab
+	@$(RUN) pip install --quiet --disable-pip-version-check "tox>=4.21"
 	@$(RUN) tox
 
 lab: install
