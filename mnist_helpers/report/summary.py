@@ -130,8 +130,8 @@ def _finding_on_the_neighbourhood(results: dict[str, dict]) -> list[str]:
         return []
     before, after = (results[f"lead_over_small_mlp_{order}"] for order in ("in_order", "permuted"))
     return [
-        "5. **LeNet-5 lives on neighbourhood.** With all pixels put into one other random order, its lead over the MLP of "
-        f"equal size turns from {_gap(before)} into {_gap(after)}; the larger MLP changes by "
+        "5. **LeNet-5 lives on neighbourhood.** With all pixels put into one other random order, its lead over the MLP "
+        f"of equal size turns from {_gap(before)} into {_gap(after)}; the larger MLP changes by "
         f"{_gap(results['mlp_change_permuted'])} ({before['n']} paired seeds)."
     ]
 
