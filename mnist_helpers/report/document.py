@@ -114,6 +114,8 @@ class _Document:
             return self._math(*value)
         if key == "Str" and "$$" in value:
             raise PdfError(f"{self.piece.where}: a formula in $$ must not contain an empty line. Remove it.")
+        if key == "Str" and (number := re.fullmatch(r"(\(?)-(\d.*)", value)):  # Typst sees this only after a blank
+            return Str(f"{number[1]}−{number[2]}")
         return None
 
     # --- formulas ---------------------------------------------------------------------------------------------
