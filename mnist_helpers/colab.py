@@ -31,12 +31,16 @@ INTRODUCTION = """# LeNet-5 and an MLP on MNIST: the whole report in one noteboo
 2. Fill in the form of the second cell: your name, and whether Google Drive keeps the trainings.
 3. *Runtime > Run all*. The last cell makes `report.pdf` and offers it for download.
 
-Cut off? Run all again: finished trainings are kept, in your Google Drive if you ticked that."""
+Cut off? Run all again. Finished trainings are kept as long as Colab keeps the machine, and in your Google Drive, if you
+ticked that, for another machine of the same kind."""
 
 UNPACK = """#@title Set-up: unpacks the package inside this cell, installs what is missing, names the device
 import base64, hashlib, io, zipfile
 
-content = base64.b85decode("@PAYLOAD@")
+try:
+    content = base64.b85decode("@PAYLOAD@")
+except ValueError:
+    content = b""
 if hashlib.sha256(content).hexdigest() != "@HASH@":
     raise RuntimeError("This notebook was damaged on its way; download it again.")
 archive = zipfile.ZipFile(io.BytesIO(content))
@@ -58,10 +62,11 @@ from mnist_helpers import colab
 colab.make_report()"""
 
 
-CLONE = """try:
-    import mnist_helpers
-except ImportError:  # in Colab, opened by the badge above
-    !git clone --quiet --depth 1 @URL@ report
+CLONE = """from pathlib import Path
+
+if not any((folder / "report.toml").is_file() for folder in (Path.cwd(), *Path.cwd().parents)):  # opened by the badge
+    if not Path("report").is_dir():
+        !git clone --quiet --depth 1 @URL@ report
     %cd -q report/notebooks
     %pip install --quiet .."""
 
@@ -155,7 +160,8 @@ def _wheel() -> tuple[str, bytes]:
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, folder]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            raise ColabError(f"pip could not build the package's wheel: {done.stderr.strip().splitlines()[-1]}")
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise ColabError(f"pip could not build the package's wheel, for which it needs the network: {reason}")
         (path,) = Path(folder).glob("*.whl")
         stored = io.BytesIO()
         with zipfile.ZipFile(path) as packed, zipfile.ZipFile(stored, "w", zipfile.ZIP_STORED) as wheel:

@@ -8,16 +8,18 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+KEPT = ("torch", "torchvision", "ipykernel")
+
 
 def is_missing(requirement):
-    """Torch and torchvision are there, whatever their version: another build may not fit the GPU's driver."""
+    """What this very notebook runs on is left as it is: another torch may not fit the GPU, another kernel not Colab."""
     if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
         return False
     try:
         found = version(requirement.name)
     except PackageNotFoundError:
         return True
-    return requirement.name not in ("torch", "torchvision") and not requirement.specifier.contains(found, True)
+    return requirement.name not in KEPT and not requirement.specifier.contains(found, True)
 
 
 archive.extractall(".")  # noqa: F821

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import lzma
 import os
 import re
 import tarfile
@@ -165,7 +166,7 @@ def load_png_tar(path: str | Path) -> Digits:
                 raise tarfile.ReadError("it ends too early")
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         raise DataError(f"{path} is no tar file, or a damaged one ({error}); fetch it again") from error
     if not found:
         raise DataError(f"{path} holds no pictures; expected files such as 00001_5.png")

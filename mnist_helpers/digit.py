@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mnist_helpers import data, models, training
 
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # no format whose reading starts another program
 MAX_PIXELS = 64_000_000  # a larger picture would take gigabytes to open
 WORKING_SIZE = 256  # pixels: the longer side on which the digit is looked for
 FAINTEST = 0.12  # of the range from white to black: paler ink than this is no ink
@@ -55,7 +56,7 @@ def to_mnist(picture: str | Path | Image.Image) -> Tensor:
     ink = find_digit(_darkness(_open(picture)))
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    ink = _thickened(ink)
+    ink = _thickened(ink / ink.max())  # a darker speck beside it may have set the scale
     scale = BOX / max(ink.shape)
     size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
     small = Image.fromarray((255 * ink / ink.max()).astype(np.uint8)).resize(size, Image.Resampling.BOX)
@@ -139,7 +140,7 @@ def _darkness(grey: np.ndarray) -> np.ndarray:
 def _open(picture: str | Path | Image.Image) -> np.ndarray:
     """float [H, W], 0 black to 1 white, upright, its longer side at most WORKING_SIZE pixels."""
     try:
-        image = picture if isinstance(picture, Image.Image) else Image.open(picture)
+        image = picture if isinstance(picture, Image.Image) else Image.open(picture, formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise DigitError(
                 f"The picture has {image.width * image.height / 1e6:.0f} megapixels, too many to open safely. "
@@ -149,8 +150,12 @@ def _open(picture: str | Path | Image.Image) -> np.ndarray:
         image.load()
     except FileNotFoundError as error:
         raise DigitError(f"There is no file {picture}.") from error
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         raise DigitError(f"{picture} is not a picture that can be read ({error}). Use a PNG or JPEG file.") from error
+    if image.mode[0] in "IF":  # more than 8 bits a pixel, as scanners write: its own darkest and lightest are the range
+        values = np.asarray(image, dtype=np.float64)
+        values = np.nan_to_num(values - np.nanmin(values))
+        image = Image.fromarray((255 * values / max(values.max(), 1e-9)).astype(np.uint8))
     image = _on_paper(image)
     image.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
     return np.asarray(image, dtype=np.float64) / 255

@@ -96,12 +96,13 @@ function render({ model, el }) {
     clearTimeout(timer);
     timer = null;
     wipe();
-    model.set({ picture: "", answers: {} });
+    model.set("picture", "");  // Python clears the answers, after the last picture's
     model.save_changes();
   });
   model.on("change:answers", show);
   wipe();
   show();
+  return () => model.off("change:answers", show);
 }
 
 export default { render };

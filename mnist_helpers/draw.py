@@ -31,12 +31,13 @@ class DrawDigit(anywidget.AnyWidget):
 
     @traitlets.observe("picture")
     def _answer(self, change: dict) -> None:
-        if not change["new"]:  # cleared
+        if not change["new"]:
+            self.answers = {}
             return
-        picture = Image.open(io.BytesIO(base64.b64decode(change["new"].removeprefix(PREFIX))))
         try:
-            self.answers = read_drawing(picture)
-        except digit.DigitError as error:
+            content = io.BytesIO(base64.b64decode(change["new"].removeprefix(PREFIX)))
+            self.answers = read_drawing(Image.open(content, formats=["PNG"]))
+        except (digit.DigitError, ValueError, OSError) as error:
             self.answers = {"message": str(error)}
 
 

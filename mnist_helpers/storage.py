@@ -39,12 +39,25 @@ def _source_hash(model: str) -> str:
     Comments, docstrings, layout and the classes of other models are left out: they decide nothing.
     """
     trees = [ast.parse((Path(__file__).parent / name).read_text(encoding="utf-8")) for name in DIGITS]
-    named = {node.id for node in ast.walk(trees[0]) if isinstance(node, ast.Name)} | {model}
-    trees[0].body = [node for node in trees[0].body if not isinstance(node, ast.ClassDef) or node.name in named]
+    trees[0].body = _without_other_models(trees[0].body, model)
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
             node.body[0] = ast.Pass()
     return hashlib.sha256("".join(map(ast.dump, trees)).encode()).hexdigest()
+
+
+def _without_other_models(nodes: list[ast.stmt], model: str) -> list[ast.stmt]:
+    """Of a module's statements all but the classes that neither the model's class nor the functions reach by name."""
+    classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
+
+    def named(node: ast.stmt) -> set[str]:
+        return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} & classes.keys()
+
+    needed, new = set(), {model}.union(*(named(node) for node in nodes if not isinstance(node, ast.ClassDef)))
+    while new := (new & classes.keys()) - needed:
+        needed |= new
+        new = set().union(*(named(classes[name]) for name in new))
+    return [node for node in nodes if not isinstance(node, ast.ClassDef) or node.name in needed]
 
 
 def run_name(recipe: dict, seed: int, environment: dict) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+RUN_CHAPTERS = ("test_browser.py", "test_own_model.py")
 os.environ["MNIST_REPORT_SEEDS"] = "1"  # kernels started by nbval inherit both
 os.environ["MNIST_REPORT_OUT"] = str(ROOT / "build" / "test")
 
@@ -28,7 +29,8 @@ def few(mnist, monkeypatch):
 
 def pytest_collection_finish(session):
     """Train what the chapters train before they run, on every core; one after another they would use one."""
-    if not session.config.option.collectonly and any(item.path.suffix == ".ipynb" for item in session.items):
+    chapters = any(item.path.suffix == ".ipynb" or item.path.name in RUN_CHAPTERS for item in session.items)
+    if chapters and not session.config.option.collectonly:
         from mnist_helpers import recipes, training
 
         training.train_jobs(recipes.live([42]))

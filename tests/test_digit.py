@@ -93,6 +93,25 @@ def test_classify_gives_digit_probabilities_and_what_it_saw(tmp_path, test):
     assert digit.classify(tmp_path / "seven.png", "best-mlp").digit == 7
 
 
+def test_a_pale_digit_beside_a_darker_speck_is_read(test):
+    pale = Image.eval(enlarged(test.images[0]), lambda value: 255 - value // 2)
+    ImageDraw.Draw(pale).rectangle([4, 4, 13, 12], fill=0)
+    digit.to_mnist(pale)
+
+
+def test_pictures_of_16_bits_and_of_floats_are_read_as_those_of_8(test):
+    grey = np.asarray(dark_on_light(test.images[0]), np.uint16)
+    expected = digit.to_mnist(dark_on_light(test.images[0])).double()
+    for values in (grey * 257, grey.astype(np.int32) * 7 + 900, grey.astype(np.float32) / 255):
+        assert (digit.to_mnist(Image.fromarray(values)).double() - expected).abs().mean() < 2  # of 255
+
+
+def test_only_plain_pictures_are_opened(tmp_path):
+    Image.new("L", (40, 40), 255).save(tmp_path / "page.eps")
+    with pytest.raises(digit.DigitError, match="not a picture that can be read"):
+        digit.to_mnist(tmp_path / "page.eps")
+
+
 def several(mnist_images):
     page = Image.new("L", (600, 300), 255)
     for k, image in enumerate(mnist_images[:2]):

@@ -32,7 +32,9 @@ def test_the_field_answers_a_drawing_an_empty_paper_and_a_cleared_one(mnist):
     field.picture = address(Image.new("L", (280, 280), 255))
     assert "empty" in field.answers["message"]
     field.picture = ""
-    assert "empty" in field.answers["message"], "a cleared paper asks nothing"
+    assert field.answers == {}
+    field.picture = draw.PREFIX + "bm8gcGljdHVyZQ=="
+    assert "cannot identify image" in field.answers["message"]
 
 
 def test_prepared_and_unprepared_are_the_two_views(mnist):

@@ -32,8 +32,9 @@ def test_a_class_and_a_recipe_bring_a_network_into_comparison_and_pdf(tmp_path):
     for run in (ROOT / "runs").glob("[!.]*"):  # what it trains itself stays here
         (tmp_path / "runs" / run.name).symlink_to(run)
     models, recipes = (tmp_path / "mnist_helpers" / name for name in ("models.py", "recipes.py"))
-    models.write_text(f"{models.read_text()}\n\n{model}")
-    recipes.write_text(recipes.read_text().replace("NETWORKS = {**COMPARED}\n", networks))
+    models.write_text(f"{models.read_text(encoding='utf-8')}\n\n{model}", encoding="utf-8")
+    text = recipes.read_text(encoding="utf-8").replace("NETWORKS = {**COMPARED}\n", networks)
+    recipes.write_text(text, encoding="utf-8")
 
     # the notebooks' kernels start in notebooks/ and must find this copy, not the installed package
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}

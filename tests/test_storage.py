@@ -179,13 +179,13 @@ def test_a_models_key_follows_its_own_class_and_no_other_models(tmp_path, monkey
         storage._source_hash.cache_clear()
         return storage._source_hash("Mine")
 
-    bases = {"Block": "nn.Module", "Mine": "Block", "Other": "nn.Module"}
+    bases = {"Root": "nn.Module", "Block": "Root", "Mine": "Block", "Other": "Mine", "Part": "Other"}
     for name in storage.DIGITS[1:]:
         (tmp_path / name).write_text("")
     monkeypatch.setattr(storage, "__file__", str(tmp_path / "storage.py"))
-    keys = [key(), key(Other=2), key(Mine=2), key(Block=2)]
+    keys = [key(), key(Other=2), key(Part=2), key(Mine=2), key(Block=2), key(Root=2)]
     storage._source_hash.cache_clear()
-    assert keys[0] == keys[1] and len(set(keys)) == 3
+    assert keys[0] == keys[1] == keys[2] and len(set(keys)) == 4
 
 
 def test_the_key_follows_recipe_seed_device_threads_and_source(tmp_path, monkeypatch):
