@@ -15,6 +15,7 @@ from filelock import FileLock
 from IPython.display import display
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from PIL import Image
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.fonts import FAMILIES, font_files
@@ -55,10 +56,10 @@ class Chapter:
         """Show a figure under its number and caption, and write it to figures/<chapter>_<name>.png and .svg."""
         label, drawn = self._label("figure"), {}
         stem = self.folder / f"{self.name}_{name}"
-        for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        for kind, metadata in (("svg", {"Date": None}), ("png", {})):
             content = io.BytesIO()
             figure.savefig(content, format=kind, metadata=metadata)
-            drawn[kind] = content.getvalue()
+            drawn[kind] = content.getvalue() if kind == "svg" else _few_colours(content)
             write_atomically(stem.with_suffix(f".{kind}"), drawn[kind])
         about = {"role": "figure", "file": stem.name, "label": label, "caption": caption}
         about["svg"] = hashlib.sha256(drawn["svg"]).hexdigest()  # the PDF takes this one and no other
@@ -113,6 +114,14 @@ class Chapter:
     def _caption(self, label: str, caption: str) -> None:
         text = f"**{label}.** {caption}"
         display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "caption"}}, raw=True)
+
+
+def _few_colours(png: io.BytesIO) -> bytes:
+    """The picture with a palette of 256 colours: a third of the bytes, and notebooks hold many."""
+    picture, content = Image.open(png), io.BytesIO()
+    few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(content, "png", optimize=True, dpi=picture.info["dpi"])
+    return content.getvalue()
 
 
 def _add_fonts() -> None:
