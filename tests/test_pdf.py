@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pdfplumber
@@ -174,17 +175,18 @@ def test_the_numbers_of_the_abstract_are_those_of_the_results(pages):
     known = {"95", "3", "1", "2", "5", "10,000", "784", "256", "128", "10", "75", "33", "61,806", "234,146"}
     for entry in results.values():
         for value in (entry["value"], entry["n"], *(entry["interval"] or ())):
-            known |= {f"{value:,.{digits}f}" for digits in range(3)}
+            known |= {f"{value:,.{digits}f}".replace("-", "−") for digits in range(3)}
     known.add(f"{results['lenet5_parameters']['value'] / results['mlp_parameters']['value']:.0%}".rstrip("%"))
     body = re.sub(r"LeNet-5|MLP 784-[\d-]+|chapter \d", "", pages[1].split("Abstract", 2)[-1].rsplit("\n", 1)[0])
-    numbers = re.findall(r"\d[\d,]*(?:\.\d+)?", body)
+    numbers = re.findall(r"−?\d[\d,]*(?:\.\d+)?", body)
     assert len(numbers) > 30
     assert not [number for number in numbers if number.rstrip(",") not in known]
 
 
 def test_the_references_are_those_that_the_chapters_link_to_and_the_originals_own(pages):
-    listed = next("".join(page.split()) for page in pages if "\nReferences\n" in page)
-    linked = "".join(cell.source for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells)
+    end = "\n".join(pages).rsplit("\nReferences\n", 1)[1]
+    listed = "".join(end.split("\nThe code\n", 1)[0].split())
+    linked = unquote("".join(cell.source for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells))
     bibliography = (ROOT / "mnist_helpers/references.bib").read_text(encoding="utf-8")
     for key, entry in re.findall(r"@\w+\{([^,]+),(.*?)\n\}", bibliography, re.S):
         (place,) = re.findall(r"(?:doi|url) = \{(.*?)\}", entry)
