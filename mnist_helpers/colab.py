@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -59,7 +60,7 @@ colab.settle(NAME, STUDENT_ID, SEEDS, KEEP_TRAININGS_IN_GOOGLE_DRIVE)"""
 LAST = """#@title report.pdf: the chapters once more, apart from this notebook, with the trainings finished above
 from mnist_helpers import colab
 
-colab.make_report()"""
+colab.make_report(@CHAPTERS@)"""
 
 
 CLONE = """from pathlib import Path
@@ -87,7 +88,8 @@ def build_notebook(numbers: list[int] | None = None, target: Path | None = None)
     cells = [new_markdown_cell(INTRODUCTION), _folded(unpack), _folded(FORM)]
     for chapter in chapters:
         cells += _without_outputs(chapter).cells
-    cells.append(_folded(LAST))
+    chosen = json.dumps(",".join(map(str, numbers))) if numbers else ""
+    cells.append(_folded(LAST.replace("@CHAPTERS@", chosen)))
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03}"
     about = {"accelerator": "GPU", "colab": {"provenance": [], "toc_visible": True}}
@@ -151,6 +153,7 @@ def _payload(chapters: list[Path]) -> bytes:
     return content.getvalue()
 
 
+@cache
 def _wheel() -> tuple[str, bytes]:
     """(file name, content) of the package's wheel, its parts stored, not compressed."""
     with tempfile.TemporaryDirectory() as folder:
@@ -194,9 +197,13 @@ def settle(name: str, student_id: str, seeds: int, drive: bool) -> None:
             runs.symlink_to(kept)
 
 
-def make_report() -> None:
-    """`report` in a process of its own, its lines shown here; then report.pdf is offered for download."""
-    command = [sys.executable, "-m", "mnist_helpers", "report"]
+def make_report(chapters: str = "") -> None:
+    """`report` in a process of its own, its lines shown here; then report.pdf is offered for download.
+
+    chapters: such as "3,4", where the notebook has no others.
+    """
+    command = [sys.executable, "-m", "mnist_helpers", "report", *(["--chapters", chapters] if chapters else [])]
+    pdf = project_path("build/partial/report.pdf" if chapters else "report.pdf")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout:
             print(line, end="", flush=True)
@@ -205,6 +212,6 @@ def make_report() -> None:
     try:
         from google.colab import files
     except ImportError:
-        print(f"report.pdf is at {project_path('report.pdf')}")
+        print(f"report.pdf is at {pdf}")
     else:
-        files.download(str(project_path("report.pdf")))
+        files.download(str(pdf))

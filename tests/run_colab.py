@@ -34,7 +34,7 @@ def run(source: Path, folder: Path) -> Path:
 
     client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": folder}}, on_cell_executed=note)
     client.execute()
-    return folder / "report.pdf"
+    return next(path for path in (folder / "report.pdf", folder / "build" / "partial" / "report.pdf") if path.is_file())
 
 
 def main() -> None:

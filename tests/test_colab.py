@@ -69,6 +69,7 @@ def test_one_changed_letter_is_noticed(notebook, tmp_path, monkeypatch):
 
 def test_some_chapters_only_and_a_clear_error_for_an_unknown_one(tmp_path, capsys):
     some = nbformat.read(colab.build_notebook([2], tmp_path / "two.ipynb"), 4)
+    assert some.cells[-1].source.endswith('colab.make_report("2")')
     assert [name for name in archive_in(some).namelist() if name.startswith("notebooks/")] == [
         f"notebooks/{CHAPTERS[1].name}"
     ]

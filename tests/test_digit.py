@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from mnist_helpers import data, digit, models, training
 
-N = 200
+N = 100
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +50,11 @@ def blue_on_yellow(image):
 
 @pytest.mark.parametrize("show", [enlarged, dark_on_light, photo, corner_of_a_page, transparent, blue_on_yellow])
 def test_mnist_digits_in_other_surroundings_are_read_nearly_as_well(show, test):
-    """Of 200 the network misses 2 or so as they are; resampling may tip a few more."""
+    """Of 100 the network misses none or one as they are; resampling may tip a few more."""
     network, recipe = training.pretrained("best-lenet5")
     images = torch.stack([digit.to_mnist(show(image)) for image in test.images])
     answers = models.predict(network, data.prepare(images, recipe)).argmax(1)
-    assert (answers == test.labels).sum() >= N - 8
+    assert (answers == test.labels).sum() >= N - 5
 
 
 def test_the_centre_of_mass_lies_in_the_middle_and_the_digit_in_20_pixels(test):
