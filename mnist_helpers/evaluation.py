@@ -87,7 +87,7 @@ def paired_gain(accuracies: Sequence[float], plain: Sequence[float], confidence:
     return Gain(mean, mean - reach, mean + reach)
 
 
-def range_of_one_more(summary: Summary, confidence: float = 0.999) -> tuple[float, float]:
+def range_of_one_more(summary: Summary, confidence: float = 0.99) -> tuple[float, float]:
     """Where the accuracy in % of one more seed lies with that confidence: Student's t prediction interval."""
     reach = float(stats.t.ppf(0.5 + confidence / 2, summary.n - 1)) * summary.std * (1 + 1 / summary.n) ** 0.5
     return summary.mean - reach, summary.mean + reach

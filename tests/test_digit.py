@@ -54,7 +54,7 @@ def test_mnist_digits_in_other_surroundings_are_read_nearly_as_well(show, test):
     network, recipe = training.pretrained("best-lenet5")
     images = torch.stack([digit.to_mnist(show(image)) for image in test.images])
     answers = models.predict(network, data.prepare(images, recipe)).argmax(1)
-    assert (answers == test.labels).sum() >= N - 5
+    assert (answers == test.labels).sum() >= N - 4
 
 
 def test_the_centre_of_mass_lies_in_the_middle_and_the_digit_in_20_pixels(test):

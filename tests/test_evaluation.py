@@ -61,7 +61,7 @@ def test_paired_gain_is_students_t_of_the_differences():
 def test_the_range_of_one_more_seed():
     summary = evaluation.summarise([0.98, 0.99, 0.97])
     reach = 9.924843200918287 * 1 * (4 / 3) ** 0.5  # Student's t at 99.5 %, 2 degrees of freedom
-    assert evaluation.range_of_one_more(summary, 0.99) == pytest.approx((98 - reach, 98 + reach))
+    assert evaluation.range_of_one_more(summary) == pytest.approx((98 - reach, 98 + reach))
 
 
 def test_a_span_of_equal_numbers_is_one_number():
