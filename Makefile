@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = $(BIN)/python -m
 
-.PHONY: install report pdf colab test lab study bench
+.PHONY: install report pdf colab test check-all lab study bench
 
 install: .venv/installed
 

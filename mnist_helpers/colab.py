@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.exporter import chosen_chapters
-from mnist_helpers.report.settings import COLAB, tomllib
+from mnist_helpers.report.settings import COLAB, read_settings, tomllib
 
 LARGEST = 4_000_000  # bytes of the notebook
 DRIVE = Path("/content/drive")  # where Colab puts Google Drive
@@ -48,9 +48,9 @@ archive = zipfile.ZipFile(io.BytesIO(content))
 exec(compile(archive.read("colab_set_up.py"), "colab_set_up.py", "exec"))"""
 
 FORM = """#@title Your report
-NAME = "" #@param {type:"string"}
-STUDENT_ID = "" #@param {type:"string"}
-SEEDS = 3 #@param {type:"integer"}
+NAME = @NAME@ #@param {type:"string"}
+STUDENT_ID = @STUDENT_ID@ #@param {type:"string"}
+SEEDS = @SEEDS@ #@param {type:"integer"}
 KEEP_TRAININGS_IN_GOOGLE_DRIVE = False #@param {type:"boolean"}
 
 from mnist_helpers import colab
@@ -85,7 +85,10 @@ def build_notebook(numbers: list[int] | None = None, target: Path | None = None)
     payload = _payload(chapters)
     unpack = UNPACK.replace("@HASH@", hashlib.sha256(payload).hexdigest())
     unpack = unpack.replace("@PAYLOAD@", base64.b85encode(payload).decode())
-    cells = [new_markdown_cell(INTRODUCTION), _folded(unpack), _folded(FORM)]
+    form, settings = FORM, read_settings()
+    for key in ("name", "student_id", "seeds"):  # JSON's strings are Python's
+        form = form.replace(f"@{key.upper()}@", json.dumps(getattr(settings, key), ensure_ascii=False))
+    cells = [new_markdown_cell(INTRODUCTION), _folded(unpack), _folded(form)]
     for chapter in chapters:
         cells += _without_outputs(chapter).cells
     chosen = json.dumps(",".join(map(str, numbers))) if numbers else ""

@@ -22,7 +22,7 @@ def run(source: Path, folder: Path) -> Path:
     notebook = nbformat.read(source, 4)
     form = next(cell for cell in notebook.cells if "SEEDS = " in cell.source and "#@param" in cell.source)
     form.source = re.sub(r"^SEEDS = \d+", "SEEDS = 1", form.source, flags=re.M)
-    form.source = re.sub(r'^NAME = ""', 'NAME = "김철수"', form.source, flags=re.M)
+    form.source = re.sub(r'^NAME = ".*?"', 'NAME = "김철수"', form.source, flags=re.M)
     shutil.copytree(Path(__file__).parent.parent / "data", folder / "data")
 
     def note(cell, **_):

@@ -77,6 +77,12 @@ def test_some_chapters_only_and_a_clear_error_for_an_unknown_one(tmp_path, capsy
     assert "there is no chapter 9" in capsys.readouterr().err
 
 
+def test_the_form_starts_with_what_report_toml_says(notebook):
+    said, form = settings.read_settings(ROOT / "report.toml"), {}
+    exec(notebook.cells[2].source.split("\nfrom ")[0], form)
+    assert (form["NAME"], form["STUDENT_ID"], form["SEEDS"]) == (said.name, said.student_id, said.seeds)
+
+
 def test_too_large_a_notebook_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(colab, "LARGEST", 1_000)
     with pytest.raises(colab.ColabError, match="more than 1,000; choose --chapters"):
