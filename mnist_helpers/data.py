@@ -167,7 +167,8 @@ def load_png_tar(path: str | Path) -> Digits:
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-        raise DataError(f"{path} is no tar file, or a damaged one ({error}); fetch it again") from error
+        reason = str(error).partition(":")[0]  # tarfile adds a line for each compression it has tried
+        raise DataError(f"{path} is no tar file, or a damaged one ({reason}); fetch it again") from error
     if not found:
         raise DataError(f"{path} holds no pictures; expected files such as 00001_5.png")
     images, labels = zip(*(found[number] for number in sorted(found)), strict=True)
