@@ -108,8 +108,9 @@ def page(browser):
 
 def run_all(page: Page, address: str, path: Path, minutes: int = 3) -> None:
     """Open a notebook without outputs, click Run > Run All Cells, and save until every cell has run; none may fail."""
-    page.goto(f"{address}/lab/tree/notebooks/{path.name}")
-    page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").first.wait_for()
+    # a workspace of its own: in one that holds the last notebook too, that one may be in front when the menu is clicked
+    page.goto(f"{address}/lab/workspaces/{path.stem}/tree/notebooks/{path.name}")
+    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
     page.get_by_text("| Idle").wait_for()
     menu(page, "Run", "Run All Cells")
     deadline = time.monotonic() + 60 * minutes
