@@ -40,7 +40,7 @@ STROKES = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """A copy of what JupyterLab may write to; trainings and data are those of the project."""
+    """A copy of the project, its notebooks without outputs."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "notebooks").mkdir()
     for path in (ROOT / "notebooks").glob("*.ipynb"):
@@ -51,7 +51,7 @@ def project(tmp_path_factory) -> Path:
         nbformat.write(notebook, folder / "notebooks" / path.name)
     shutil.copy(ROOT / "report.toml", folder)
     for name in ("data", "runs", "studies"):
-        (folder / name).symlink_to(ROOT / name)
+        shutil.copytree(ROOT / name, folder / name)
     draw = new_code_cell("from mnist_helpers import DrawDigit\n\nDrawDigit()")
     python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(new_notebook(cells=[draw], metadata=python), folder / "notebooks" / "draw.ipynb")

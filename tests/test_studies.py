@@ -1,6 +1,7 @@
 """Studies: what is missing is trained, what is finished is kept, and nothing of other recipes is ever shown."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ STUDY = studies.Study("quick", (QUICK, SMOOTH), (1, 2), keeps_networks=True)
 def project(tmp_path, monkeypatch):
     """A project folder of its own, whose one study is STUDY."""
     (tmp_path / "report.toml").write_text("")
-    (tmp_path / "data").symlink_to(ROOT / "data")
+    shutil.copytree(ROOT / "data", tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(studies, "STUDIES", {"quick": STUDY})
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "weights")
