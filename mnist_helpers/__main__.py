@@ -71,7 +71,7 @@ def _pdf(options) -> None:
 
 
 def _colab(options) -> None:
-    from mnist_helpers.colab import build_notebook
+    from mnist_helpers.colab.notebook import build_notebook
 
     target = build_notebook(options.chapters)
     print(f"wrote {target} ({target.stat().st_size / 1e6:.1f} MB); open it in Colab with File > Upload notebook")

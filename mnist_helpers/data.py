@@ -1,7 +1,8 @@
 """MNIST as two resident tensors per split, read from the four official gzip files, or from a course's tar files.
 
-Nothing is unpacked and nothing is written beside the files, so a read-only checkout and several processes
-at once work. Preprocessing returns tensors that equal torchvision's to the last bit, for a whole split at once.
+`files` alone knows where they are. Nothing is unpacked and nothing is written beside the files, so a read-only
+checkout and several processes at once work. Preprocessing returns tensors that equal torchvision's to the last bit,
+for a whole split at once.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import lzma
-import os
 import re
 import tarfile
-import tempfile
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from urllib.request import urlopen
 
 import numpy as np
 import torch
@@ -25,7 +25,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from mnist_helpers.files import project_path
+from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.progress import Progress
 
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images in [0, 1]; chapter 1 computes them
 CLASSES = 10
@@ -38,6 +39,7 @@ MD5 = {
     "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
 }
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"]
+PATIENCE = 20  # seconds without a byte, after which a mirror counts as gone
 
 
 class DataError(Exception):
@@ -81,67 +83,82 @@ def best_device(device: str | torch.device | None = None) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def load(root: str | Path = "data", device: str | torch.device | None = None) -> Mnist:
-    """MNIST from root/MNIST/raw, checked against the official MD5 sums; downloaded only where files are missing.
+def files(root: str | Path = "data") -> dict[str, Path]:
+    """{name: path} of MNIST's four files: in root/MNIST/raw, and those missing there downloaded to torch's cache.
 
-    Raises DataError for a damaged, truncated or exchanged file.
+    Raises DataError for one whose MD5 sum is not the official one, or that is nowhere to be had.
     """
+    folder = project_path(root) / "MNIST" / "raw"
+    found = {name: path if (path := folder / name).is_file() else _download(name, folder) for name in MD5}
+    for name, path in found.items():
+        content = path.read_bytes()
+        if (md5 := _md5(content)) != MD5[name]:
+            raise DataError(
+                f"{path} is damaged or not MNIST's: its MD5 is {md5} ({len(content):,} bytes), expected {MD5[name]}. "
+                "Restore it with 'git checkout -- data', or delete it and a fresh copy will be downloaded."
+            )
+    return found
+
+
+def load(root: str | Path = "data", device: str | torch.device | None = None) -> Mnist:
+    """MNIST from its four files, wherever `files` finds them; DataError as there."""
     device = best_device(device)
-    mnist = _load(project_path(root) / "MNIST" / "raw")
+    mnist = _load(project_path(root))
     return mnist if device.type == "cpu" else Mnist(mnist.train.to(device), mnist.test.to(device))
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path) -> Mnist:
+def _load(root: Path) -> Mnist:
+    path = files(root)
     splits = [
-        Digits(
-            _read_idx(folder, f"{part}-images-idx3-ubyte.gz"),
-            _read_idx(folder, f"{part}-labels-idx1-ubyte.gz"),
-        )
+        Digits(_read_idx(path[f"{part}-images-idx3-ubyte.gz"]), _read_idx(path[f"{part}-labels-idx1-ubyte.gz"]).long())
         for part in ("train", "t10k")
     ]
     return Mnist(*splits)
 
 
-def _read_idx(folder: Path, name: str) -> Tensor:
+def _read_idx(path: Path) -> Tensor:
     """One IDX file: bytes 0, 0, 8 (uint8), the number of dimensions, each as big-endian int32, then the data."""
-    path = folder / name
-    if not path.is_file():
-        path = _download(name)
-    content = path.read_bytes()
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != MD5[name]:
-        raise DataError(
-            f"{path} is damaged or not MNIST's: its MD5 is {found} ({len(content):,} bytes), expected {MD5[name]}. "
-            "Restore it with 'git checkout -- data', or delete it and a fresh copy will be downloaded."
-        )
-    raw = np.frombuffer(gzip.decompress(content), np.uint8)
+    raw = np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8)
     shape = np.frombuffer(raw[4 : 4 + 4 * raw[3]].tobytes(), ">i4")
-    values = torch.from_numpy(raw[4 + 4 * raw[3] :].reshape(*shape).copy())
-    return values if values.ndim == 3 else values.long()
+    return torch.from_numpy(raw[4 + 4 * raw[3] :].reshape(*shape).copy())
 
 
-def _download(name: str) -> Path:
-    """The file in torch's cache folder, fetched there with progress where it is not yet."""
-    from torchvision.datasets.utils import check_integrity, download_url
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
-    cache = Path(torch.hub.get_dir()) / "MNIST" / "raw"
-    if check_integrity(str(cache / name), MD5[name]):
-        return cache / name
-    problems = []
+
+def _download(name: str, folder: Path) -> Path:
+    """The file in torch's cache, fetched there where it is not yet; DataError says that `folder` lacks it too."""
+    path, problems = Path(torch.hub.get_dir()) / "MNIST" / "raw" / name, []
+    if path.is_file() and _md5(path.read_bytes()) == MD5[name]:
+        return path
     for mirror in MIRRORS:
         try:
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache) as part:  # another process never sees half a file
-                download_url(mirror + name, part, name, MD5[name])
-                os.replace(Path(part, name), cache / name)
-            return cache / name
-        except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: torchvision's word for a wrong MD5
+            content = _fetch(mirror + name)
+            if _md5(content) == MD5[name]:
+                write_atomically(path, content)
+                return path
+            problems.append(f"{mirror}: what it sends is damaged")
+        except (OSError, HTTPException, ValueError) as error:
             problems.append(f"{mirror}: {error}")
     raise DataError(
-        f"{name} is neither in data/MNIST/raw nor could it be downloaded ({'; '.join(problems)}). "
-        "Check the network, or put MNIST's four official .gz files into data/MNIST/raw."
+        f"{name} is neither in {folder} nor could it be downloaded ({'; '.join(problems)}). "
+        "Check the network and try again, or put MNIST's four official .gz files into that folder."
     )
+
+
+def _fetch(url: str) -> bytes:
+    """What the address sends, with progress; an error where nothing comes for PATIENCE seconds, or too little."""
+    content = bytearray()
+    with (
+        urlopen(url, timeout=PATIENCE) as answer,
+        Progress(answer.length or 0, f"downloading {url}, bytes") as progress,
+    ):
+        while chunk := answer.read(1 << 16):
+            content += chunk
+            progress.update(len(content))
+    return bytes(content)
 
 
 def load_png_tar(path: str | Path) -> Digits:

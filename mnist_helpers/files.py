@@ -7,14 +7,18 @@ from pathlib import Path
 
 
 def project_path(path: str | Path, start: Path | None = None) -> Path:
-    """An absolute path as it is; a relative one from the nearest folder, from `start` upwards, that holds report.toml.
+    """An absolute path as it is; a relative one from the nearest folder, from `start` upwards, that is the project's.
 
+    That is one with report.toml, or else with chapters in notebooks/; `start` itself where there is none.
     start: the current folder by default. Jupyter and nbval start kernels in notebooks/, so that folder alone would
     not find data/ and runs/.
     """
     here = start or Path.cwd()
-    home = next((folder for folder in (here, *here.parents) if (folder / "report.toml").is_file()), here)
-    return home / path  # joining an absolute path gives that path
+    for mark in ("report.toml", "notebooks/[0-9][0-9]_*.ipynb"):
+        for folder in (here, *here.parents):
+            if any(folder.glob(mark)):
+                return folder / path  # joining an absolute path gives that path
+    return here / path
 
 
 def write_atomically(path: Path, content: bytes) -> None:

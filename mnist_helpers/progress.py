@@ -10,6 +10,7 @@ from tqdm import tqdm
 class Progress:
     """A bar of `total` steps: tqdm on a terminal, one line of text in a notebook, nothing elsewhere.
 
+    total: 0 where it is not known.
     tqdm's own notebook bar leaves widget state in the saved file; this one clears its output at the end.
     """
 
@@ -25,8 +26,8 @@ class Progress:
         self.bar.update(done - self.done)
         self.done = done
         if self.display:
-            filled = 30 * done // self.total
-            text = f"{self.label} [{'#' * filled}{'.' * (30 - filled)}] {done} of {self.total}"
+            filled = 30 * done // max(self.total, done)
+            text = f"{self.label} [{'#' * filled}{'.' * (30 - filled)}] {done:,} of {self.total:,}"
             self.display.update({"text/plain": text}, raw=True)
 
     def __enter__(self) -> Progress:

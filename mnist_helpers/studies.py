@@ -43,8 +43,8 @@ class StudyError(Exception):
 class Study:
     """Every recipe with every seed; its summary is studies/<name>.json.
 
-    keeps_networks: also the test logits of all runs, in studies/<name>.npz, and each recipe's weights for its first
-    seed, in the package.
+    keeps_networks: also the test probabilities of all runs, in thousandths, in studies/<name>.npz, and each recipe's
+    weights for its first seed, in the package.
     """
 
     name: str
@@ -231,12 +231,17 @@ def _keep(study: Study, known: dict[tuple[Recipe, int], dict], runs: list[Run]) 
     if study.keeps_networks and runs:
         path, content = _path(study, "npz"), io.BytesIO()
         answers = dict(np.load(path)) if path.is_file() else {}
-        answers |= {_key(run.recipe, run.seed): run.predictions.half().numpy() for run in runs}
+        answers |= {_key(run.recipe, run.seed): _thousandths(run.predictions) for run in runs}
         np.savez_compressed(content, **{key: answers[key] for job in study.jobs if (key := _key(*job)) in answers})
         write_atomically(path, content.getvalue())
         for run in runs:
             if run.seed == study.seeds[0]:
                 pretrained.keep(run)
+
+
+def _thousandths(logits: Tensor) -> np.ndarray:
+    """uint16 [N, 10]: the softmax in thousandths, which tell the answers apart and take a third of the bytes."""
+    return (1_000 * logits.double().softmax(1)).round().numpy().astype(np.uint16)
 
 
 def _key(recipe: Recipe, seed: int) -> str:
@@ -265,18 +270,21 @@ def _result(recipe: Recipe, seed: int, entry: dict) -> Result:
     return Result(recipe, seed, history, entry["epoch"], np.array(entry["wrong"]), entry["environment"])
 
 
-def logits(name: str) -> dict[str, list[Tensor]]:
-    """{recipe's name: its test logits [10000, 10] in the seeds' order} of a committed study that keeps networks."""
+def probabilities(name: str) -> dict[str, list[Tensor]]:
+    """{recipe's name: its test probabilities, float64 [10000, 10], in the seeds' order}, to a thousandth.
+
+    Of a committed study that keeps networks; StudyError where it lacks one.
+    """
     study, path = STUDIES[name], _path(STUDIES[name], "npz")
     try:
         with np.load(path) as arrays:
             return {
-                recipe.name: [torch.from_numpy(arrays[_key(recipe, seed)]).float() for seed in study.seeds]
+                recipe.name: [torch.from_numpy(arrays[_key(recipe, seed)] / 1_000) for seed in study.seeds]
                 for recipe in study.recipes
             }
     except (OSError, KeyError) as error:
         raise StudyError(
-            f"studies/{path.name} lacks logits of today's recipes ({error}); 'make study' makes them."
+            f"studies/{path.name} lacks answers of today's recipes ({error}); 'make study' makes them."
         ) from error
 
 

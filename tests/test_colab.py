@@ -15,6 +15,7 @@ from pypdf import PdfReader
 
 from mnist_helpers import colab
 from mnist_helpers.__main__ import main
+from mnist_helpers.colab import notebook as colab_notebook
 from mnist_helpers.report import exporter, settings
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +24,7 @@ CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    return colab.build_notebook(target=tmp_path_factory.mktemp("colab") / "report.ipynb")
+    return colab_notebook.build_notebook(target=tmp_path_factory.mktemp("colab") / "report.ipynb")
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +37,40 @@ def archive_in(notebook) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(base64.b85decode(text)))
 
 
-def test_it_is_valid_small_and_has_every_cell_of_every_chapter_without_outputs(path, notebook):
+def test_it_is_valid_small_and_has_every_cell_of_every_chapter(path, notebook):
     nbformat.validate(notebook)
     assert path.stat().st_size <= 4_000_000
     sources = [cell.source for chapter in CHAPTERS for cell in nbformat.read(chapter, 4).cells]
     assert [cell.source for cell in notebook.cells[3:-1]] == sources
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
-    assert not any(cell.outputs or cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+    assert not any(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_it_reads_before_it_runs(notebook):
+    committed = [cell for chapter in CHAPTERS for cell in nbformat.read(chapter, 4).cells]
+    folded = 0
+    for cell, before in zip(notebook.cells[3:-1], committed, strict=True):
+        assert len(cell.get("outputs", [])) == len(before.get("outputs", []))
+        for output, whole in zip(cell.get("outputs", []), before.get("outputs", []), strict=True):
+            if "data" in whole:
+                (kind,) = output.data
+                assert output.data[kind] == whole.data[kind] and (kind != "text/plain" or len(whole.data) == 1)
+        folded += cell.metadata.get("cellView") == "form"
+        assert cell.metadata.get("cellView") == before.metadata.get("cellView")
+    assert folded > 80  # most code cells show a sentence, a table or a figure
+    for word in ("What happens", "What comes out", "How long", "minutes", "lost", "Google Drive"):
+        assert word in notebook.cells[0].source
+
+
+def test_the_largest_pictures_are_left_out_where_it_would_be_too_large(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(colab_notebook, "LARGEST", path.stat().st_size - 300_000)
+    smaller = colab_notebook.build_notebook(target=tmp_path / "smaller.ipynb")
+    assert path.stat().st_size - 700_000 < smaller.stat().st_size <= path.stat().st_size - 300_000
+    sizes = {}
+    for file in (path, smaller):
+        outputs = [output for cell in nbformat.read(file, 4).cells for output in cell.get("outputs", [])]
+        sizes[file] = sorted(len(o.data["image/png"]) for o in outputs if "image/png" in o.get("data", {}))
+    assert sizes[smaller] == sizes[path][: len(sizes[smaller])]  # the small ones are all there
 
 
 def test_inside_are_package_with_weights_and_widget_studies_and_chapters(notebook):
@@ -68,7 +96,7 @@ def test_one_changed_letter_is_noticed(notebook, tmp_path, monkeypatch):
 
 
 def test_some_chapters_only_and_a_clear_error_for_an_unknown_one(tmp_path, capsys):
-    some = nbformat.read(colab.build_notebook([2], tmp_path / "two.ipynb"), 4)
+    some = nbformat.read(colab_notebook.build_notebook([2], tmp_path / "two.ipynb"), 4)
     assert some.cells[-1].source.endswith('colab.make_report("2")')
     assert [name for name in archive_in(some).namelist() if name.startswith("notebooks/")] == [
         f"notebooks/{CHAPTERS[1].name}"
@@ -84,10 +112,21 @@ def test_the_form_starts_with_what_report_toml_says(notebook):
 
 
 def test_too_large_a_notebook_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(colab, "LARGEST", 1_000)
+    monkeypatch.setattr(colab_notebook, "LARGEST", 1_000)
     with pytest.raises(colab.ColabError, match="more than 1,000; choose --chapters"):
-        colab.build_notebook([2], tmp_path / "two.ipynb")
+        colab_notebook.build_notebook([2], tmp_path / "two.ipynb")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("lacking", colab_notebook.NEEDED)
+def test_a_folder_that_lacks_what_goes_into_it_is_named(lacking, tmp_path, monkeypatch, capsys):
+    for name in {*colab_notebook.NEEDED, "notebooks"} - {lacking}:
+        place = tmp_path / name
+        place.touch() if place.suffix else place.mkdir()
+    (tmp_path / "notebooks/01_a.ipynb").touch()
+    monkeypatch.chdir(tmp_path)
+    assert main(["colab"]) == 2
+    assert f"there is no {tmp_path / lacking}" in capsys.readouterr().err
 
 
 def test_the_form_goes_into_report_toml_and_trainings_to_the_drive(tmp_path, monkeypatch):
@@ -108,10 +147,10 @@ def test_the_form_goes_into_report_toml_and_trainings_to_the_drive(tmp_path, mon
 def test_a_badge_only_where_a_repository_is_named_and_never_in_the_pdf(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/ann/report.git"\n')
-    assert colab.repository() == "https://github.com/ann/report"
+    assert colab_notebook.repository() == "https://github.com/ann/report"
     plain = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("1 + 1", execution_count=1)])
-    marked = colab.with_badge(plain, "01_test.ipynb", colab.repository())
-    marked = colab.with_badge(marked, "01_test.ipynb", colab.repository())  # once, however often
+    marked = colab_notebook.with_badge(plain, "01_test.ipynb", colab_notebook.repository())
+    marked = colab_notebook.with_badge(marked, "01_test.ipynb", colab_notebook.repository())  # once, however often
     assert [cell.cell_type for cell in marked.cells] == ["markdown", "code", "markdown", "code"]
     assert "colab.research.google.com/github/ann/report/blob/main/notebooks/01_test.ipynb" in marked.cells[0].source
     marked.cells[1].execution_count = 1
@@ -119,4 +158,4 @@ def test_a_badge_only_where_a_repository_is_named_and_never_in_the_pdf(tmp_path,
     exporter.build_pdf([Path("01_test.ipynb")], Path("out.pdf"), "show")
     text = "".join(page.extract_text() for page in PdfReader("out.pdf").pages)
     assert "Title" in text and "git clone" not in text and "Colab" not in text
-    assert len(colab.with_badge(marked, "01_test.ipynb", "").cells) == 2
+    assert len(colab_notebook.with_badge(marked, "01_test.ipynb", "").cells) == 2

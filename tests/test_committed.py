@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from mnist_helpers.report.chapters import fold
 from mnist_helpers.report.summary import BEGIN, END, results_table
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +41,16 @@ def test_notebook_is_executed_in_order_and_clean(path):
             assert output.output_type != "error" and output.get("name") != "stderr"
             assert not re.search(r"/(root|home|tmp|Users)/\w|it/s\]", json.dumps(output)), "a machine's path or a bar"
     assert path.stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_code_that_only_shows_is_folded_away_and_what_trains_or_defines_is_not(path):
+    notebook, refolded = nbformat.read(path, 4), nbformat.read(path, 4)
+    fold(refolded)
+    assert refolded == notebook
+    for cell in notebook.cells:
+        if re.search(r"^class |training\.train|chapter = Chapter", cell.source, re.M):
+            assert "cellView" not in cell.metadata and "jupyter" not in cell.metadata, cell.source
 
 
 def test_figures_are_those_in_the_notebooks():

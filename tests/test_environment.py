@@ -20,9 +20,11 @@ def read_project() -> dict:
 
 
 def requirements() -> list[str]:
+    """One line for each package: an extra's, where that asks for a newer one, as for ipykernel."""
     project = read_project()
     extras = project["optional-dependencies"]
-    return [*project["dependencies"], *extras["test"], *extras["lab"]]
+    lines = [*project["dependencies"], *extras["test"], *extras["lab"]]
+    return list({re.match(r"[\w-]+", line)[0]: line for line in lines}.values())
 
 
 def test_conda_has_the_same_dependencies_and_bounds():

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -225,7 +226,7 @@ def test_the_last_page_tells_how_it_was_made(pages):
     made = nbformat.read(NOTEBOOKS[0], 4).metadata["report"]
     assert f"{made['trainings']}, together" in last and "make report" in last and "make test" in last
     assert all(str(seed) in last for seed in made["seeds"]) and "torch" in last
-    assert re.search(r"commit ([0-9a-f]{12}|unknown)", last)
+    assert re.search(r"commit [0-9a-f]{12}|mnist_helpers \d", last)
 
 
 def test_the_bytes_are_the_same_each_time_and_the_file_is_small(report, tmp_path):
@@ -521,10 +522,10 @@ def test_a_date_in_words_is_shown_and_changes_no_bytes(project, monkeypatch):
     assert "2031-02-03" in text_of(project, new_markdown_cell("# 1 A"))
 
 
-def test_without_git_the_commit_is_unknown(tmp_path, monkeypatch):
-    assert exporter._commit(tmp_path) == "unknown"
+def test_without_git_the_version_is_the_source(tmp_path, monkeypatch):
+    assert exporter._source(tmp_path) == f"mnist_helpers {version('mnist_helpers')}"
     monkeypatch.setenv("PATH", "")
-    assert exporter._commit(ROOT) == "unknown"
+    assert exporter._source(ROOT) == exporter._source(tmp_path)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

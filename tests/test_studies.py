@@ -39,7 +39,8 @@ def test_a_study_is_trained_once_read_back_and_its_networks_kept(project, monkey
     test = data.load(device="cpu").test
     assert result.wrong.tolist() == (run.predictions.argmax(1) != test.labels).nonzero()[:, 0].tolist()
     assert result.test_accuracy == pytest.approx(1 - len(result.wrong) / 10_000, abs=1e-9)
-    assert torch.allclose(studies.logits("quick")["SMOOTH"][1], run.predictions, atol=0.02)  # halves: 11 bits
+    kept, exact = studies.probabilities("quick")["SMOOTH"][1], run.predictions.double().softmax(1)
+    assert (kept - exact).abs().max() <= 0.0005 + 1e-12  # thousandths, rounded
     model, recipe = training.pretrained("quick")
     assert recipe == QUICK and not model.training
     first, inputs = training.train_many(QUICK, [1], device="cpu")[0].model(), data.prepare(test.images, recipe)
@@ -95,8 +96,8 @@ def test_a_damaged_study_is_named(project):
             studies.StudyError, match=r"studies/quick\.json is damaged, or of a version with other recip"
         ):
             studies.read("quick")
-    with pytest.raises(studies.StudyError, match=r"studies/quick\.npz lacks logits"):
-        studies.logits("quick")
+    with pytest.raises(studies.StudyError, match=r"studies/quick\.npz lacks answers"):
+        studies.probabilities("quick")
 
 
 def test_unknown_names_are_refused(capsys):

@@ -20,7 +20,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
 from mnist_helpers import recipes, training
-from mnist_helpers.colab import repository, with_badge
+from mnist_helpers.colab.notebook import repository, with_badge
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.exporter import build_pdf, chosen_chapters, picture_of_pages
 from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
@@ -45,8 +45,9 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     n = seeds or read_settings().seeds
     full = seeds is None and numbers is None
     chapters = chosen_chapters(numbers)
-    if full:
-        readme_with({}, project_path("README.md"))  # lost markers are better known now than in 20 minutes
+    readme = project_path("README.md")
+    if full and readme.is_file():
+        readme_with({}, readme)  # lost markers are better known now than in 20 minutes
     out = project_path("build/report" if full else "build/partial")
     shutil.rmtree(out, ignore_errors=True)
     # the kernels inherit these; one thread each, since two kernels of all threads would be far slower than one
@@ -144,7 +145,24 @@ def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=l
         _clients.discard(client)
     notebook.metadata["language_info"] = {"name": "python"}  # the rest changes with every Python version
     notebook.metadata["report"] = about or {}
+    fold(notebook)
     write_atomically(target, nbformat.writes(notebook).encode())
+
+
+def fold(notebook) -> None:
+    """Fold away, in JupyterLab and in Colab, the code of cells that show a sentence, a table or a figure.
+
+    What trains or defines something stays open, and what shows nothing: that is what a student learns from.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            shows = re.search(r"^ *chapter\.(say|figure|table|record|show_results)\(", cell.source, re.M)
+            if shows and not re.search(r"\btraining\.|^(class|def) ", cell.source, re.M):
+                cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
+            else:
+                cell.metadata = {
+                    key: value for key, value in cell.metadata.items() if key not in ("cellView", "jupyter")
+                }
 
 
 def _failed(cell) -> bool:
@@ -162,7 +180,8 @@ def publish(out: Path) -> None:
     """
     figures = project_path("figures")
     results = json.loads((out / "figures" / "results.json").read_text(encoding="utf-8"))
-    readme = readme_with(results, project_path("README.md"))
+    readme = project_path("README.md")
+    text = readme_with(results, readme) if readme.is_file() else ""  # Colab has none
     pdf = (out / "report.pdf").read_bytes()
     (out / "figures" / "report_pages.png").write_bytes(picture_of_pages(pdf, SHOWN_PAGES))
     made = {path.name for path in (out / "figures").iterdir()}
@@ -172,5 +191,6 @@ def publish(out: Path) -> None:
     for path in figures.iterdir():
         if path.name not in made and re.match(r"\d\d_", path.name):
             path.unlink()  # a figure that no chapter draws any more
-    write_atomically(project_path("README.md"), readme.encode())
+    if text:
+        write_atomically(readme, text.encode())
     write_atomically(project_path("report.pdf"), pdf)

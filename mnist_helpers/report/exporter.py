@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -86,7 +87,7 @@ class ReportExporter(Exporter):
             listings += code_pieces(nb, resources) if code == "appendix" else []
             results |= _results(nb)
             made = made or nb.metadata.get("report", {})
-        facts = made | {"commit": _commit(home), "date": settings.date}
+        facts = made | {"source": _source(home), "date": settings.date}
         pieces = [*abstract(results), Piece(raw="#contents()"), *chapters, Piece(raw="#references()")]
         if listings:
             pieces += [Piece("# The code"), *listings]
@@ -190,8 +191,8 @@ def _date(text: str) -> datetime.date | None:
         return None
 
 
-def _commit(folder: Path) -> str:
-    """The commit that the folder is at, and whether files differ from it; `unknown` without git."""
+def _source(folder: Path) -> str:
+    """The commit that the folder is at, and whether files differ from it; without git the package's version."""
     try:
         commands = (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
         commit, changes = (
@@ -199,5 +200,7 @@ def _commit(folder: Path) -> str:
             for command in commands
         )
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return f"{commit}, with changes" if commit and changes else commit or "unknown"
+        commit = changes = ""
+    if not commit:
+        return f"mnist_helpers {version('mnist_helpers')}"
+    return f"commit {commit}, with changes" if changes else f"commit {commit}"

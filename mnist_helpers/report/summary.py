@@ -143,7 +143,7 @@ def _gap(entry: dict) -> str:
 
 def how_it_was_made(facts: dict) -> list[Piece]:
     """The last page. A notebook that was run by hand knows nothing of seeds and trainings; they are left out then."""
-    rows = [("source", f"commit {facts['commit']}"), ("date", facts["date"])]
+    rows = [("source", facts["source"]), ("date", facts["date"])]
     if "trainings" in facts:
         hours, minutes = divmod(round(facts["seconds"] / 60), 60)
         rows += [(f"made on ({index})", words) for index, words in enumerate(facts["environments"], 1)]

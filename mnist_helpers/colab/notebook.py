@@ -6,7 +6,6 @@ import base64
 import hashlib
 import io
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -19,21 +18,30 @@ import nbformat
 import numpy as np
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from mnist_helpers.colab import ColabError
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.exporter import chosen_chapters
 from mnist_helpers.report.settings import COLAB, read_settings, tomllib
 
 LARGEST = 4_000_000  # bytes of the notebook
-DRIVE = Path("/content/drive")  # where Colab puts Google Drive
+NEEDED = ("pyproject.toml", "README.md", "mnist_helpers", "studies")  # beside notebooks/, to build it
 
 INTRODUCTION = """# LeNet-5 and an MLP on MNIST: the whole report in one notebook
 
 1. *Runtime > Change runtime type > GPU*.
-2. Fill in the form of the second cell: your name, and whether Google Drive keeps the trainings.
-3. *Runtime > Run all*. The last cell makes `report.pdf` and offers it for download.
+2. Fill in the form of the second cell: your name, how many seeds, and whether Google Drive keeps the trainings.
+3. *Runtime > Run all*.
 
-Cut off? Run all again. Finished trainings are kept as long as Colab keeps the machine, and in your Google Drive, if you
-ticked that, for another machine of the same kind."""
+**What happens.** The first cell unpacks and installs the report's package. MNIST is downloaded (12 MB). The chapters
+then train their networks and draw their figures, one after another. What they show before that is from our own run.
+
+**What comes out.** The last cell makes `report.pdf`, with your name and your numbers, and offers it for download.
+
+**How long.** With one seed, about @CPU@ minutes on two CPU cores, and @GPU@ minutes on a fast GPU.
+
+**If Colab cuts you off**, choose *Run all* again. Trainings go on after their last epoch, as long as Colab keeps the
+machine. When it takes the machine away (after 12 hours, or about 90 minutes without you), **all trainings are lost**,
+unless you ticked Google Drive in the form: they are kept there, and another machine of the same kind goes on."""
 
 UNPACK = """#@title Set-up: unpacks the package inside this cell, installs what is missing, names the device
 import base64, hashlib, io, zipfile
@@ -45,7 +53,7 @@ except ValueError:
 if hashlib.sha256(content).hexdigest() != "@HASH@":
     raise RuntimeError("This notebook was damaged on its way; download it again.")
 archive = zipfile.ZipFile(io.BytesIO(content))
-exec(compile(archive.read("colab_set_up.py"), "colab_set_up.py", "exec"))"""
+exec(compile(archive.read("set_up.py"), "set_up.py", "exec"))"""
 
 FORM = """#@title Your report
 NAME = @NAME@ #@param {type:"string"}
@@ -72,16 +80,13 @@ if not any((folder / "report.toml").is_file() for folder in (Path.cwd(), *Path.c
     %pip install --quiet .."""
 
 
-class ColabError(Exception):
-    """The notebook cannot be written, or the report not be made in it; the message says why and what to do."""
-
-    exit_code = 2
-
-
 def build_notebook(numbers: list[int] | None = None, target: Path | None = None) -> Path:
     """Write the notebook of all chapters, or of those with these numbers; ColabError where that cannot be done."""
     target = target or project_path("dist/mnist_report_colab.ipynb")
     chapters = chosen_chapters(numbers)
+    for name in NEEDED:
+        if not project_path(name).exists():
+            raise ColabError(f"there is no {project_path(name)}, which goes into the notebook; get the project again.")
     payload = _payload(chapters)
     unpack = UNPACK.replace("@HASH@", hashlib.sha256(payload).hexdigest())
     unpack = unpack.replace("@PAYLOAD@", base64.b85encode(payload).decode())
@@ -90,18 +95,28 @@ def build_notebook(numbers: list[int] | None = None, target: Path | None = None)
         form = form.replace(f"@{key.upper()}@", json.dumps(getattr(settings, key), ensure_ascii=False))
     cells = [new_markdown_cell(INTRODUCTION), _folded(unpack), _folded(form)]
     for chapter in chapters:
-        cells += _without_outputs(chapter).cells
+        cells += _with_lean_outputs(chapter).cells
     chosen = json.dumps(",".join(map(str, numbers))) if numbers else ""
     cells.append(_folded(LAST.replace("@CHAPTERS@", chosen)))
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03}"
     about = {"accelerator": "GPU", "colab": {"provenance": [], "toc_visible": True}}
     about |= {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    content = nbformat.writes(new_notebook(cells=cells, metadata=about)).encode()
-    if len(content) > LARGEST:
-        raise ColabError(f"{target.name} would have {len(content):,} bytes, more than {LARGEST:,}; choose --chapters.")
-    write_atomically(target, content)
+    write_atomically(target, _small_enough(new_notebook(cells=cells, metadata=about)))
     return target
+
+
+def _small_enough(notebook) -> bytes:
+    """The notebook's bytes, at most LARGEST: where it has more, its largest pictures are left out, to be drawn anew."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = sorted((o for o in outputs if "image/png" in o.get("data", {})), key=lambda o: len(o.data["image/png"]))
+    while len(content := nbformat.writes(notebook).encode()) > LARGEST:
+        if not pictures:
+            raise ColabError(
+                f"the notebook would have {len(content):,} bytes, more than {LARGEST:,}; choose --chapters."
+            )
+        pictures.pop().data = {"text/plain": "(this figure appears when the cell is run)"}
+    return content
 
 
 def repository() -> str:
@@ -137,6 +152,22 @@ def _without_outputs(path: Path):
     return notebook
 
 
+def _with_lean_outputs(path: Path):
+    """A chapter to be read before it is run: of each output what a browser shows, without what only the PDF needs."""
+    notebook = with_badge(nbformat.read(path, 4), path.name, "")
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("metadata", {}).pop("report", None)
+            if "data" in output:
+                kind = next(
+                    kind for kind in ("image/png", "text/html", "text/markdown", *output.data) if kind in output.data
+                )
+                output.data = {kind: output.data[kind]}
+        if cell.cell_type == "code":
+            cell.execution_count = None
+    return notebook
+
+
 def _payload(chapters: list[Path]) -> bytes:
     """The zip archive inside the notebook. What is pressed already is unpacked first: LZMA presses it further."""
     content = io.BytesIO()
@@ -150,9 +181,9 @@ def _payload(chapters: list[Path]) -> bytes:
                 arrays, plain = dict(np.load(path)), io.BytesIO()
                 np.savez(plain, **arrays)
             archive.writestr(f"studies/{path.name}", plain.getvalue())
-        for name in ("report.toml", "README.md"):
-            archive.write(project_path(name), name)
-        archive.write(Path(__file__).with_name("colab_set_up.py"), "colab_set_up.py")
+        if project_path("report.toml").is_file():
+            archive.write(project_path("report.toml"), "report.toml")
+        archive.write(Path(__file__).with_name("set_up.py"), "set_up.py")
     return content.getvalue()
 
 
@@ -174,47 +205,3 @@ def _wheel() -> tuple[str, bytes]:
             for entry in packed.infolist():
                 wheel.writestr(entry, packed.read(entry), zipfile.ZIP_STORED)
         return path.name, stored.getvalue()
-
-
-def settle(name: str, student_id: str, seeds: int, drive: bool) -> None:
-    """What the form says, into report.toml; with `drive` the folder of trainings becomes one in Google Drive."""
-    path = project_path("report.toml")
-    text = path.read_text(encoding="utf-8")
-    for key, value in (("name", name), ("student_id", student_id), ("seeds", seeds)):
-        line = f"{key} = {json.dumps(value, ensure_ascii=False)}"  # JSON's strings are TOML's
-        if re.search(rf"^{key} *=", text, re.M):
-            text = re.sub(rf"^{key} *=.*", lambda _, line=line: line, text, flags=re.M)
-        else:
-            text += f"{line}\n"
-    write_atomically(path, text.encode())
-    if drive:
-        from google.colab import drive as google_drive
-
-        google_drive.mount(str(DRIVE))
-        kept, runs = DRIVE / "MyDrive" / "mnist_report_runs", project_path("runs")
-        kept.mkdir(exist_ok=True)
-        if not runs.is_symlink():
-            if runs.exists():
-                shutil.copytree(runs, kept, dirs_exist_ok=True)
-                shutil.rmtree(runs)
-            runs.symlink_to(kept)
-
-
-def make_report(chapters: str = "") -> None:
-    """`report` in a process of its own, its lines shown here; then report.pdf is offered for download.
-
-    chapters: such as "3,4", where the notebook has no others.
-    """
-    command = [sys.executable, "-m", "mnist_helpers", "report", *(["--chapters", chapters] if chapters else [])]
-    pdf = project_path("build/partial/report.pdf" if chapters else "report.pdf")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        for line in process.stdout:
-            print(line, end="", flush=True)
-    if process.returncode:
-        raise ColabError("The report could not be made; the lines above say why.")
-    try:
-        from google.colab import files
-    except ImportError:
-        print(f"report.pdf is at {pdf}")
-    else:
-        files.download(str(pdf))

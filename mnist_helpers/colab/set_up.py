@@ -22,23 +22,32 @@ def is_missing(requirement):
     return requirement.name not in KEPT and not requirement.specifier.contains(found, True)
 
 
-archive.extractall(".")  # noqa: F821
-(wheel,) = Path(".").glob("mnist_helpers-*.whl")
-pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-subprocess.run([*pip, "--no-deps", "--force-reinstall", str(wheel)], check=True)
-wheel.unlink()
-importlib.invalidate_caches()
+def install(*what):
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if subprocess.run([*command, "--root-user-action", "ignore", *what]).returncode:
+        raise RuntimeError(
+            "pip could not install what the lines above name. Is there a network? Then run this cell again."
+        )
+    importlib.invalidate_caches()
+
+
+names = [name for name in archive.namelist() if name != "set_up.py"]  # noqa: F821
+if Path("report.toml").exists():  # perhaps edited here
+    names.remove("report.toml")
+archive.extractall(".", names)  # noqa: F821
+wheel = next(name for name in names if name.endswith(".whl"))
+install("--no-deps", "--force-reinstall", wheel)
+Path(wheel).unlink()
 
 missing = [r for r in map(Requirement, requires("mnist_helpers")) if is_missing(r)]
 if missing:
-    print("installing", ", ".join(r.name for r in missing))
-    subprocess.run([*pip, *(f"{r.name}{r.specifier}" for r in missing)], check=True)
-    importlib.invalidate_caches()
+    print("installing what is not here yet:", ", ".join(r.name for r in missing))
+    install(*(f"{r.name}{r.specifier}" for r in missing))
 
 import torch  # noqa: E402
 
 if torch.cuda.is_available():
     print(f"ready; trainings run on {torch.cuda.get_device_name()}")
 else:
-    print("ready; trainings run on the CPU, about 20 minutes on two cores.")
+    print("ready; trainings run on the CPU.")
     print("On a GPU it is faster: Runtime > Change runtime type > GPU, then Runtime > Run all.")
