@@ -35,8 +35,9 @@ check-all: colab
 	@$(RUN) pip install --quiet --disable-pip-version-check "tox>=4.21"
 	@$(RUN) tox
 
+# the project's folder in the file browser, at the chapters
 lab: install
-	@$(RUN) jupyter lab notebooks
+	@$(RUN) jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 # what is missing of the many-seed studies: hours; after Ctrl-C the same command goes on
 study: install

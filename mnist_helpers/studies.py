@@ -252,6 +252,11 @@ def read(name: str) -> dict[str, list[Result]]:
     """{recipe's name: its results in the seeds' order} of a committed study; StudyError where trainings are missing."""
     study = STUDIES[name]
     entries = _committed(study)
+    if not entries:
+        raise StudyError(
+            f"there is no {_path(study)}. The project's folder has it: run this there, or restore it with "
+            "'git checkout -- studies'. 'make study' trains it again, for hours."
+        )
     if missing := [job for job in study.jobs if job not in entries]:
         recipe, seed = missing[0]
         raise StudyError(

@@ -69,7 +69,8 @@ def jupyter(project):
     own |= {"JUPYTERLAB_WORKSPACES_DIR": str(project / "workspaces"), "MNIST_REPORT_SEEDS": "1"}
     environment = {key: value for key, value in os.environ.items() if key != "MNIST_REPORT_OUT"} | own
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
-    command += ["--IdentityProvider.token=", "--allow-root", f"--ServerApp.root_dir={project}"]
+    command += ["--IdentityProvider.token=", "--allow-root"]
+    command += re.search(r"jupyter lab (.*)", (ROOT / "Makefile").read_text())[1].split()  # as `make lab` starts it
     with (project / "jupyter.log").open("w") as log:
         server = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log)
     try:
@@ -132,6 +133,16 @@ def menu(page: Page, *names: str) -> None:
     for name in names[1:]:
         label = re.compile(rf"^{name}…?$")  # older JupyterLabs have an ellipsis
         page.locator(".lm-Menu-item").filter(has=page.get_by_text(label)).last.click()
+
+
+def test_make_lab_shows_the_chapters_and_a_click_away_what_a_student_edits(jupyter, page):
+    page.goto(jupyter)
+    files = page.locator(".jp-DirListing-itemText")
+    expect(files.get_by_text("01_data.ipynb", exact=True)).to_be_visible()
+    expect(files.get_by_text("07_inside_the_networks.ipynb", exact=True)).to_be_visible()
+    page.locator(".jp-BreadCrumbs-home").click()
+    files.get_by_text("report.toml", exact=True).dblclick()
+    expect(page.locator(".cm-content")).to_contain_text("What a student edits")
 
 
 def test_chapter_2_runs_in_jupyterlab_and_derives_the_right_totals(page, jupyter, project):

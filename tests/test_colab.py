@@ -2,9 +2,13 @@
 
 import base64
 import io
+import os
 import re
+import subprocess
 import sys
+import sysconfig
 import types
+import venv
 import zipfile
 from pathlib import Path
 
@@ -30,6 +34,26 @@ def path(tmp_path_factory):
 @pytest.fixture(scope="module")
 def notebook(path):
     return nbformat.read(path, 4)
+
+
+@pytest.fixture
+def python(tmp_path):
+    """A Python that has all that this one has, but for our package, as Colab has when the notebook is opened."""
+    folder = tmp_path / "python"
+    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    (home,) = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
+    own = sysconfig.get_path("purelib", vars={"base": str(folder)})
+    Path(own, "others.pth").write_text(home)  # packages there; its own .pth files, and so our checkout, are not read
+    return Path(sysconfig.get_path("scripts", vars={"base": str(folder)})) / "python"
+
+
+def run_alone(python, notebook, *tries) -> str:
+    """What tests/run_colab.py prints of a notebook in an empty folder, without data and without the repository."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MNIST_REPORT")}
+    command = [python, ROOT / "tests/run_colab.py", notebook, *tries]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def archive_in(notebook) -> zipfile.ZipFile:
@@ -127,6 +151,22 @@ def test_a_folder_that_lacks_what_goes_into_it_is_named(lacking, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     assert main(["colab"]) == 2
     assert f"there is no {tmp_path / lacking}" in capsys.readouterr().err
+
+
+def test_chapter_1_alone_runs_to_its_pdf_whatever_the_mirror_does(python, tmp_path):
+    said = run_alone(python, colab_notebook.build_notebook([1], tmp_path / "one.ipynb"), "gone", "broken", "slow")
+    assert "installing" not in said  # nothing that is there is installed again
+    assert said.count("DataError") == 2 and "downloaded report.pdf" in said
+    assert int(re.search(r"(\d+) pages in", said)[1]) >= 10
+
+
+def test_a_training_goes_on_from_google_drive_on_another_machine(python, notebook, tmp_path):
+    train = "from mnist_helpers import recipes, training\n\nruns = training.train_many(recipes.ORIGINAL_MLP, [42, 43])"
+    short = new_notebook(cells=[*notebook.cells[:3], new_code_cell(train)], metadata=notebook.metadata)
+    nbformat.write(short, tmp_path / "short.ipynb")
+    said = run_alone(python, tmp_path / "short.ipynb", "cut", "good")
+    assert re.search(r"cut off with [01] trainings finished and [12] begun", said)
+    assert "there are 0 finished ones" in said and said.count("kept in your Google Drive") == 2
 
 
 def test_the_form_goes_into_report_toml_and_trainings_to_the_drive(tmp_path, monkeypatch):

@@ -303,6 +303,25 @@ def test_a_mirror_that_speaks_no_http_says_what_to_do(copied, cache, monkeypatch
             data.load(copied)
 
 
+def test_a_mirror_that_falls_silent_counts_as_gone(copied, cache, monkeypatch):
+    (copied / "MNIST" / "raw" / TEST_LABELS).unlink()
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(data, "PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # it takes the call, and never says a word
+        monkeypatch.setattr(data, "MIRRORS", [f"http://127.0.0.1:{server.getsockname()[1]}/"])
+        with pytest.raises(data.DataError, match=f"{TEST_LABELS} is neither .*timed out.*Check the network"):
+            data.load(copied)
+
+
+def test_files_says_where_each_of_the_four_is(copied, cache, mirror):
+    folder, _ = mirror
+    (copied / "MNIST" / "raw" / TEST_LABELS).rename(folder / TEST_LABELS)
+    found = data.files(copied)
+    assert list(found) == list(data.MD5)
+    assert found.pop(TEST_LABELS) == cache / TEST_LABELS
+    assert {path.parent for path in found.values()} == {copied / "MNIST" / "raw"}
+
+
 def test_a_damaged_file_in_the_cache_is_replaced(copied, cache, mirror, mnist):
     folder, asked = mirror
     (copied / "MNIST" / "raw" / TEST_LABELS).rename(folder / TEST_LABELS)

@@ -445,6 +445,10 @@ def test_a_figure_is_drawn_from_its_own_svg_or_from_the_notebook(project, monkey
     assert "searchable" not in text_of(project, *cells) and "A caption." in text_of(project, *cells)
 
 
+def test_a_link_to_a_chapter_that_is_left_out_is_its_text(project):
+    assert "Chapter two follows" in text_of(project, new_markdown_cell("# 1 A\n\n[Chapter two](02_b.ipynb) follows."))
+
+
 # --- what is refused ------------------------------------------------------------------------------------------
 
 FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", traceback=[]))
@@ -463,6 +467,7 @@ FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", 
             "cell 2 shows https://x.org/a.png, and a report fetches nothing",
         ),
         (new_markdown_cell("[a](gone.md)"), "cell 2 links to gone.md, which does not exist"),
+        (new_markdown_cell("[a](01_gone.ipynb)"), "cell 2 links to 01_gone.ipynb, which does not exist"),
         (new_markdown_cell("[a](#Gone)"), "cell 2 links to #Gone, which does not exist"),
         (new_markdown_cell("a \U0001f389 party"), "cell 2 cannot be typeset: .*Write it in another way"),
         (ran("print('\U0001f389')"), "chapter 01_test, cell 2 cannot be typeset: .*Write it in another way"),

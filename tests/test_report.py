@@ -165,6 +165,45 @@ def test_only_a_full_report_publishes(project, monkeypatch):
     assert nbformat.read(project / "notebooks/01_x.ipynb", 4).cells[0].execution_count == 1
 
 
+@pytest.mark.parametrize("lacking", ["report.toml", "figures", "README.md"])
+def test_a_report_needs_chapters_only(project, lacking):
+    shutil.rmtree(project / "figures")
+    write_notebook(project, "01_x", "from mnist_helpers.report import Chapter\nChapter('01_x').record('a', 1)")
+    (project / "README.md").write_text(f"{BEGIN}\n{END}", encoding="utf-8")
+    (project / lacking).unlink(missing_ok=True)
+    run_report()
+    made = {path.name for path in project.iterdir()} - {lacking}
+    assert made >= {"report.pdf", "build", "notebooks"} and json.loads((project / "figures/results.json").read_text())
+    assert {path.name for path in (project / "notebooks").iterdir()} == {"01_x.ipynb"}
+
+
+def test_a_chapter_finds_the_project_without_report_toml(project, monkeypatch):
+    write_notebook(project, "01_x", "1")
+    (project / "report.toml").unlink()
+    monkeypatch.chdir(project / "notebooks")  # where Jupyter starts its kernel
+    assert files.project_path("runs") == project / "runs"
+    monkeypatch.chdir(project.parent)  # no project's
+    assert files.project_path("runs") == project.parent / "runs"
+
+
+def test_cells_that_show_are_folded_and_those_that_train_or_define_are_not(project):
+    train = "from mnist_helpers import training\nrun = training.train_many"
+    define = "class Net:\n    def __call__(self, chapter):\n        chapter.say('x')"
+    open_cells = ("x = 1", train, define, "# chapter.say\nx = 2")
+    shown = (
+        "from mnist_helpers.report import Chapter\nchapter = Chapter('01_x')\nchapter.say('a')",
+        "for k in 'ab':\n    chapter.record(k, 1)",
+    )
+    write_notebook(project, "01_x", *shown, *open_cells)
+    source = nbformat.read(project / "notebooks/01_x.ipynb", 4)
+    source.cells[2].metadata = {"cellView": "form", "jupyter": {"source_hidden": True}, "tags": ["kept"]}
+    nbformat.write(source, project / "notebooks/01_x.ipynb")
+    run_chapter(project / "notebooks/01_x.ipynb", project / "out.ipynb")
+    cells = nbformat.read(project / "out.ipynb", 4).cells
+    folded = {"cellView": "form", "jupyter": {"source_hidden": True}}
+    assert [dict(cell.metadata) for cell in cells] == [folded, folded, {"tags": ["kept"]}, {}, {}, {}]
+
+
 def test_the_readme_needs_its_markers(project):
     readme = project / "README.md"
     readme.write_text("no markers", encoding="utf-8")

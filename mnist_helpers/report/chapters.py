@@ -52,7 +52,7 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     shutil.rmtree(out, ignore_errors=True)
     # the kernels inherit these; one thread each, since two kernels of all threads would be far slower than one
     os.environ |= {OUT: str(out), SEEDS: str(n), "OMP_NUM_THREADS": "1"}
-    print(f"{len(chapters)} chapters with {n} seed(s); with nothing trained yet about 20 minutes for everything on two")
+    print(f"Chapters: {len(chapters)}, seeds: {n}. With nothing trained yet, all chapters take about 20 minutes on two")
     print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
     start = time.perf_counter()
     about = {}
