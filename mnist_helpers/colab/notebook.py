@@ -37,8 +37,8 @@ then train their networks and draw their figures, one after another. What they s
 
 **What comes out.** The last cell makes `report.pdf`, with your name and your numbers, and offers it for download.
 
-**How long.** With one seed about 15 minutes on two CPU cores, and 6 on a GPU; each further seed adds a quarter. This was
-measured on servers; Colab's own machines can be two or three times slower.
+**How long.** With one seed about 15 minutes on two CPU cores; each further seed adds about a quarter. A GPU is faster.
+The chapters show how their trainings get on. Colab's machines may be slower than the one that this was measured on.
 
 **If Colab cuts you off**, choose *Run all* again. Trainings go on after their last epoch, as long as Colab keeps the
 machine. When it takes the machine away (after 12 hours, or about 90 minutes without you), **all trainings are lost**,

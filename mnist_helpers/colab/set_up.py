@@ -31,9 +31,8 @@ def install(*what):
     importlib.invalidate_caches()
 
 
-names = [name for name in archive.namelist() if name != "set_up.py"]  # noqa: F821
-if Path("report.toml").exists():  # perhaps edited here
-    names.remove("report.toml")
+own = {"set_up.py"} | ({"report.toml"} if Path("report.toml").exists() else set())  # the latter perhaps edited here
+names = [name for name in archive.namelist() if name not in own]  # noqa: F821
 archive.extractall(".", names)  # noqa: F821
 wheel = next(name for name in names if name.endswith(".whl"))
 install("--no-deps", "--force-reinstall", wheel)
