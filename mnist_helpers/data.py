@@ -1,6 +1,6 @@
 """MNIST as two resident tensors per split, read from the four official gzip files, or from a course's tar files.
 
-`files` alone knows where they are. Nothing is unpacked and nothing is written beside the files, so a read-only
+`files` alone knows where the four are. Nothing is unpacked and nothing is written beside them, so a read-only
 checkout and several processes at once work. Preprocessing returns tensors that equal torchvision's to the last bit,
 for a whole split at once.
 """
@@ -8,16 +8,13 @@ for a whole split at once.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import lzma
 import re
 import tarfile
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
-from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from urllib.request import urlopen
 
 import numpy as np
 import torch
@@ -25,27 +22,13 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.progress import Progress
+from mnist_helpers.files import project_path
+from mnist_helpers.official import MD5 as MD5
+from mnist_helpers.official import DataError, files
 
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images in [0, 1]; chapter 1 computes them
 CLASSES = 10
 INK = 128  # a pixel at least this dark, of 255, counts as ink
-# Both lists are torchvision's, which a test checks: importing it takes longer than reading the data.
-MD5 = {
-    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
-    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
-    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
-}
-MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"]
-PATIENCE = 20  # seconds without a byte, after which a mirror counts as gone
-
-
-class DataError(Exception):
-    """A data file or data set that cannot be used; the message says which, why and what to do."""
-
-    exit_code = 2  # of the command line: bad input
 
 
 @dataclass(frozen=True)
@@ -83,23 +66,6 @@ def best_device(device: str | torch.device | None = None) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def files(root: str | Path = "data") -> dict[str, Path]:
-    """{name: path} of MNIST's four files: in root/MNIST/raw, and those missing there downloaded to torch's cache.
-
-    Raises DataError for one whose MD5 sum is not the official one, or that is nowhere to be had.
-    """
-    folder = project_path(root) / "MNIST" / "raw"
-    found = {name: path if (path := folder / name).is_file() else _download(name, folder) for name in MD5}
-    for name, path in found.items():
-        content = path.read_bytes()
-        if (md5 := _md5(content)) != MD5[name]:
-            raise DataError(
-                f"{path} is damaged or not MNIST's: its MD5 is {md5} ({len(content):,} bytes), expected {MD5[name]}. "
-                "Restore it with 'git checkout -- data', or delete it and a fresh copy will be downloaded."
-            )
-    return found
-
-
 def load(root: str | Path = "data", device: str | torch.device | None = None) -> Mnist:
     """MNIST from its four files, wherever `files` finds them; DataError as there."""
     device = best_device(device)
@@ -122,43 +88,6 @@ def _read_idx(path: Path) -> Tensor:
     raw = np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8)
     shape = np.frombuffer(raw[4 : 4 + 4 * raw[3]].tobytes(), ">i4")
     return torch.from_numpy(raw[4 + 4 * raw[3] :].reshape(*shape).copy())
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _download(name: str, folder: Path) -> Path:
-    """The file in torch's cache, fetched there where it is not yet; DataError says that `folder` lacks it too."""
-    path, problems = Path(torch.hub.get_dir()) / "MNIST" / "raw" / name, []
-    if path.is_file() and _md5(path.read_bytes()) == MD5[name]:
-        return path
-    for mirror in MIRRORS:
-        try:
-            content = _fetch(mirror + name)
-            if _md5(content) == MD5[name]:
-                write_atomically(path, content)
-                return path
-            problems.append(f"{mirror}: what it sends is damaged")
-        except (OSError, HTTPException, ValueError) as error:
-            problems.append(f"{mirror}: {error}")
-    raise DataError(
-        f"{name} is neither in {folder} nor could it be downloaded ({'; '.join(problems)}). "
-        "Check the network and try again, or put MNIST's four official .gz files into that folder."
-    )
-
-
-def _fetch(url: str) -> bytes:
-    """What the address sends, with progress; an error where nothing comes for PATIENCE seconds, or too little."""
-    content = bytearray()
-    with (
-        urlopen(url, timeout=PATIENCE) as answer,
-        Progress(answer.length or 0, f"downloading {url}, bytes") as progress,
-    ):
-        while chunk := answer.read(1 << 16):
-            content += chunk
-            progress.update(len(content))
-    return bytes(content)
 
 
 def load_png_tar(path: str | Path) -> Digits:

@@ -10,7 +10,6 @@ from tqdm import tqdm
 class Progress:
     """A bar of `total` steps: tqdm on a terminal, one line of text in a notebook, nothing elsewhere.
 
-    total: 0 where it is not known.
     tqdm's own notebook bar leaves widget state in the saved file; this one clears its output at the end.
     """
 
@@ -26,8 +25,9 @@ class Progress:
         self.bar.update(done - self.done)
         self.done = done
         if self.display:
-            filled = 30 * done // max(self.total, done)
-            text = f"{self.label} [{'#' * filled}{'.' * (30 - filled)}] {done:,} of {self.total:,}"
+            total = max(self.total, done)
+            filled = 30 * done // total
+            text = f"{self.label} [{'#' * filled}{'.' * (30 - filled)}] {done:,} of {total:,}"
             self.display.update({"text/plain": text}, raw=True)
 
     def __enter__(self) -> Progress:

@@ -240,7 +240,7 @@ def _keep(study: Study, known: dict[tuple[Recipe, int], dict], runs: list[Run]) 
 
 
 def _thousandths(logits: Tensor) -> np.ndarray:
-    """uint16 [N, 10]: the softmax in thousandths, which tell the answers apart and take a third of the bytes."""
+    """uint16 [N, 10]: the softmax in thousandths, enough for ensembles in a third of half-precision logits' bytes."""
     return (1_000 * logits.double().softmax(1)).round().numpy().astype(np.uint16)
 
 
@@ -253,10 +253,7 @@ def read(name: str) -> dict[str, list[Result]]:
     study = STUDIES[name]
     entries = _committed(study)
     if not entries:
-        raise StudyError(
-            f"there is no {_path(study)}. The project's folder has it: run this there, or restore it with "
-            "'git checkout -- studies'. 'make study' trains it again, for hours."
-        )
+        raise _missing(_path(study))
     if missing := [job for job in study.jobs if job not in entries]:
         recipe, seed = missing[0]
         raise StudyError(
@@ -281,16 +278,25 @@ def probabilities(name: str) -> dict[str, list[Tensor]]:
     Of a committed study that keeps networks; StudyError where it lacks one.
     """
     study, path = STUDIES[name], _path(STUDIES[name], "npz")
+    if not path.is_file():
+        raise _missing(path)
     try:
         with np.load(path) as arrays:
             return {
                 recipe.name: [torch.from_numpy(arrays[_key(recipe, seed)] / 1_000) for seed in study.seeds]
                 for recipe in study.recipes
             }
-    except (OSError, KeyError) as error:
+    except KeyError as error:
         raise StudyError(
             f"studies/{path.name} lacks answers of today's recipes ({error}); 'make study' makes them."
         ) from error
+
+
+def _missing(path: Path) -> StudyError:
+    return StudyError(
+        f"there is no {path}. The project's folder has it: run this there, or restore it with "
+        "'git checkout -- studies'. 'make study' trains it again, for hours."
+    )
 
 
 def provenance(results: dict[str, list[Result]]) -> str:

@@ -445,10 +445,6 @@ def test_a_figure_is_drawn_from_its_own_svg_or_from_the_notebook(project, monkey
     assert "searchable" not in text_of(project, *cells) and "A caption." in text_of(project, *cells)
 
 
-def test_a_link_to_a_chapter_that_is_left_out_is_its_text(project):
-    assert "Chapter two follows" in text_of(project, new_markdown_cell("# 1 A\n\n[Chapter two](02_b.ipynb) follows."))
-
-
 # --- what is refused ------------------------------------------------------------------------------------------
 
 FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", traceback=[]))

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -96,8 +97,15 @@ def test_a_damaged_study_is_named(project):
             studies.StudyError, match=r"studies/quick\.json is damaged, or of a version with other recip"
         ):
             studies.read("quick")
+    np.savez(project / "studies/quick.npz", other=np.zeros(1))
     with pytest.raises(studies.StudyError, match=r"studies/quick\.npz lacks answers"):
         studies.probabilities("quick")
+
+
+def test_a_study_that_is_not_there_says_where_it_is(project):
+    for read in (studies.read, studies.probabilities):
+        with pytest.raises(studies.StudyError, match=r"there is no \S*quick\.(json|npz)\. The project's folder has it"):
+            read("quick")
 
 
 def test_unknown_names_are_refused(capsys):

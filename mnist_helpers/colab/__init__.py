@@ -21,11 +21,11 @@ class ColabError(Exception):
     exit_code = 2
 
 
-def settle(name: str, student_id: str, seeds: int, drive: bool) -> None:
+def settle(name: str, student_id: str, date: str, seeds: int, drive: bool) -> None:
     """What the form says, into report.toml; with `drive` the trainings go to Google Drive. Says where they are kept."""
     path = project_path("report.toml")
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    for key, value in (("name", name), ("student_id", student_id), ("seeds", seeds)):
+    for key, value in (("name", name), ("student_id", student_id), ("date", date), ("seeds", seeds)):
         line = f"{key} = {json.dumps(value, ensure_ascii=False)}"  # JSON's strings are TOML's
         if re.search(rf"^{key} *=", text, re.M):
             text = re.sub(rf"^{key} *=.*", lambda _, line=line: line, text, flags=re.M)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -24,25 +25,30 @@ from mnist_helpers.report.exporter import chosen_chapters
 from mnist_helpers.report.settings import COLAB, read_settings, tomllib
 
 LARGEST = 4_000_000  # bytes of the notebook
+LEFT_OUT = "(this figure appears when the cell is run)"
 NEEDED = ("pyproject.toml", "README.md", "mnist_helpers", "studies")  # beside notebooks/, to build it
 
-INTRODUCTION = """# LeNet-5 and an MLP on MNIST: the whole report in one notebook
+INTRODUCTION = """# LeNet-5 and an MLP on MNIST: the report in one notebook
 
 1. *Runtime > Change runtime type > GPU*.
-2. Fill in the form of the second cell: your name, how many seeds, and whether Google Drive keeps the trainings.
+2. Fill in the form *Your report*: your name, how many seeds, and whether Google Drive keeps the trainings.
 3. *Runtime > Run all*.
 
-**What happens.** The first cell unpacks and installs the report's package. MNIST is downloaded (12 MB). The chapters
-then train their networks and draw their figures, one after another. What they show before that is from our own run.
+**What happens.** *Set-up* unpacks and installs the report's package. MNIST is downloaded (12 MB). The chapters then
+train their networks and draw their figures, one after another. What they show before that is from our own run. They
+repeat and correct *the original report*: what a student once handed in, in Korean, on the same two networks.
 
-**What comes out.** The last cell makes `report.pdf`, with your name and your numbers, and offers it for download.
+**What comes out.** The last cell makes `report.pdf`, with your name and your numbers, and offers it for download. It
+runs the chapters as they came: text or code that you change here is not in it. For another name, run the form and the
+last cell again.
 
-**How long.** With one seed about 15 minutes on two CPU cores; each further seed adds about a quarter. A GPU is faster.
-The chapters show how their trainings get on. Colab's machines may be slower than the one that this was measured on.
+**How long.** All seven chapters take about 15 minutes with one seed and 21 with three, on two CPU cores of
+a server; Colab's may be slower. A GPU is faster.
 
 **If Colab cuts you off**, choose *Run all* again. Trainings go on after their last epoch, as long as Colab keeps the
-machine. When it takes the machine away (after 12 hours, or about 90 minutes without you), **all trainings are lost**,
-unless you ticked Google Drive in the form: they are kept there, and another machine of the same kind goes on."""
+machine. When it takes the machine away, after some hours or when you leave it alone, **all trainings are lost**,
+unless you ticked Google Drive in the form. Then they are kept there, and another machine with the same kind of
+processor or GPU goes on. Google asks you once for leave to use the Drive; *Run all* waits for your answer."""
 
 UNPACK = """#@title Set-up: unpacks the package inside this cell, installs what is missing, names the device
 import base64, hashlib, io, zipfile
@@ -59,14 +65,15 @@ exec(compile(archive.read("set_up.py"), "set_up.py", "exec"))"""
 FORM = """#@title Your report
 NAME = @NAME@ #@param {type:"string"}
 STUDENT_ID = @STUDENT_ID@ #@param {type:"string"}
+DATE = "" #@param {type:"string", placeholder:"today"}
 SEEDS = @SEEDS@ #@param {type:"integer"}
 KEEP_TRAININGS_IN_GOOGLE_DRIVE = False #@param {type:"boolean"}
 
 from mnist_helpers import colab
 
-colab.settle(NAME, STUDENT_ID, SEEDS, KEEP_TRAININGS_IN_GOOGLE_DRIVE)"""
+colab.settle(NAME, STUDENT_ID, DATE, SEEDS, KEEP_TRAININGS_IN_GOOGLE_DRIVE)"""
 
-LAST = """#@title report.pdf: the chapters once more, apart from this notebook, with the trainings finished above
+LAST = """#@title Make report.pdf and download it: the chapters run once more, with the trainings finished above
 from mnist_helpers import colab
 
 colab.make_report(@CHAPTERS@)"""
@@ -96,7 +103,7 @@ def build_notebook(numbers: list[int] | None = None, target: Path | None = None)
         form = form.replace(f"@{key.upper()}@", json.dumps(getattr(settings, key), ensure_ascii=False))
     cells = [new_markdown_cell(INTRODUCTION), _folded(unpack), _folded(form)]
     for chapter in chapters:
-        cells += _with_lean_outputs(chapter).cells
+        cells += _chapter(chapter, outputs=True).cells
     chosen = json.dumps(",".join(map(str, numbers))) if numbers else ""
     cells.append(_folded(LAST.replace("@CHAPTERS@", chosen)))
     for number, cell in enumerate(cells):
@@ -116,7 +123,7 @@ def _small_enough(notebook) -> bytes:
             raise ColabError(
                 f"the notebook would have {len(content):,} bytes, more than {LARGEST:,}; choose --chapters."
             )
-        pictures.pop().data = {"text/plain": "(this figure appears when the cell is run)"}
+        pictures.pop().data = {"text/plain": LEFT_OUT}
     return content
 
 
@@ -145,28 +152,27 @@ def _folded(source: str):
     return new_code_cell(source, metadata={"cellView": "form"})
 
 
-def _without_outputs(path: Path):
+def _chapter(path: Path, *, outputs: bool):
+    """A chapter as it goes into the notebook: not run yet, and without links to chapters, which are no files there.
+
+    outputs: of each output what a browser shows, so that it can be read before it is run.
+    """
     notebook = with_badge(nbformat.read(path, 4), path.name, "")
     for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\[([^]]*)\]\(\d\d_\w+\.ipynb[^)]*\)", r"\1", cell.source)
+        else:
+            cell.execution_count, cell.outputs = None, [_lean(o) for o in cell.outputs] if outputs else []
     return notebook
 
 
-def _with_lean_outputs(path: Path):
-    """A chapter to be read before it is run: of each output what a browser shows, without what only the PDF needs."""
-    notebook = with_badge(nbformat.read(path, 4), path.name, "")
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            output.get("metadata", {}).pop("report", None)
-            if "data" in output:
-                kind = next(
-                    kind for kind in ("image/png", "text/html", "text/markdown", *output.data) if kind in output.data
-                )
-                output.data = {kind: output.data[kind]}
-        if cell.cell_type == "code":
-            cell.execution_count = None
-    return notebook
+def _lean(output):
+    """An output without what only the PDF needs, and in the best of its forms only."""
+    output.get("metadata", {}).pop("report", None)
+    if "data" in output:
+        best = [kind for kind in ("image/png", "text/html", "text/markdown", *output.data) if kind in output.data]
+        output.data = {kind: output.data[kind] for kind in best[:1]}
+    return output
 
 
 def _payload(chapters: list[Path]) -> bytes:
@@ -175,7 +181,7 @@ def _payload(chapters: list[Path]) -> bytes:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr(*_wheel())
         for chapter in chapters:
-            archive.writestr(f"notebooks/{chapter.name}", nbformat.writes(_without_outputs(chapter)))
+            archive.writestr(f"notebooks/{chapter.name}", nbformat.writes(_chapter(chapter, outputs=False)))
         for path in sorted(project_path("studies").iterdir()):
             plain = io.BytesIO(path.read_bytes())
             if path.suffix == ".npz":

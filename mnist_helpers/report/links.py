@@ -78,8 +78,6 @@ class Links:
         label = self.anchors.get((chapter, anchor.lower()))
         if label:
             return _to(label, inlines)
-        if re.match(r"\d\d_", chapter) and chapter[:2] not in {name[:2] for name in self.chapters}:
-            return inlines  # a chapter that this document leaves out; on Colab it may not even be there
         # executed copies lie elsewhere, and not always all of them
         places = (piece.origin.folder, project_path("notebooks", piece.origin.folder))
         if (anchor and chapter in self.chapters) or not any((place / path).exists() for place in places):
