@@ -24,6 +24,7 @@ MD5 = {
 }
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"]
 PATIENCE = 20  # seconds without a byte, after which a mirror counts as gone
+LARGEST = 20_000_000  # bytes: twice the largest file
 
 
 class DataError(Exception):
@@ -63,19 +64,29 @@ def _download(name: str, folder: Path) -> Path:
         try:
             content = _fetch(mirror + name)
             if _md5(content) == MD5[name]:
-                write_atomically(path, content)
-                return path
+                return _keep(content, path)
             problems.append(f"{mirror}: what it sends is damaged")
         except (OSError, HTTPException, ValueError) as error:
-            problems.append(f"{mirror}: {error}")
+            problems.append(f"{mirror}: {' '.join(str(error).split())}")
     raise DataError(
         f"{name} is neither in {folder} nor could it be downloaded ({'; '.join(problems)}). "
         "Check the network and try again, or put MNIST's four official .gz files into that folder."
     )
 
 
+def _keep(content: bytes, path: Path) -> Path:
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise DataError(
+            f"{path.name} was downloaded, but {path.parent} cannot be written to ({error.strerror or error}). "
+            "Make it writable, or name another folder in the environment variable TORCH_HOME."
+        ) from error
+    return path
+
+
 def _fetch(url: str) -> bytes:
-    """What the address sends, with progress; an error where nothing comes for PATIENCE seconds."""
+    """What the address sends, with progress; an error where nothing comes for PATIENCE seconds, or too much."""
     content = bytearray()
     with (
         urlopen(url, timeout=PATIENCE) as answer,
@@ -83,5 +94,7 @@ def _fetch(url: str) -> bytes:
     ):
         while chunk := answer.read(1 << 16):
             content += chunk
+            if len(content) > LARGEST:
+                raise ValueError("it sends more than any of the four files has")
             progress.update(len(content))
     return bytes(content)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -286,9 +287,10 @@ def probabilities(name: str) -> dict[str, list[Tensor]]:
                 recipe.name: [torch.from_numpy(arrays[_key(recipe, seed)] / 1_000) for seed in study.seeds]
                 for recipe in study.recipes
             }
-    except KeyError as error:
+    except (KeyError, OSError, ValueError, EOFError, TypeError, BadZipFile) as error:
         raise StudyError(
-            f"studies/{path.name} lacks answers of today's recipes ({error}); 'make study' makes them."
+            f"studies/{path.name} is damaged, or lacks answers of today's recipes ({error}). Restore it with "
+            "'git checkout -- studies'."
         ) from error
 
 

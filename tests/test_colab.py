@@ -174,13 +174,16 @@ def test_a_training_goes_on_from_google_drive_on_another_machine(python, noteboo
     nbformat.write(short, tmp_path / "short.ipynb")
     said = run_alone(python, tmp_path / "short.ipynb", "cut", "good")
     assert re.search(r"[12] trainings went on from Drive", said)
-    assert "there are 0 finished ones" in said and said.count("kept in your Google Drive") == 2
+    assert "there are 0 finished ones" in said and said.count("mnist_report_runs; there are") == 2
 
 
 def test_the_form_goes_into_report_toml_and_trainings_to_the_drive(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("report.toml").write_text('title = "T"\nname = "old"  # you\nseeds = 3\n', encoding="utf-8")
-    Path("runs", "one").mkdir(parents=True)
+    for place, content in (("runs", "local"), ("drive/MyDrive/mnist_report_runs", "further")):
+        Path(place, ".unfinished").mkdir(parents=True)
+        Path(place, ".unfinished/a.checkpoint").write_text(content)
+    Path("runs", "one").mkdir()
     mounted = types.SimpleNamespace(mount=lambda folder: Path(folder, "MyDrive").mkdir(parents=True, exist_ok=True))
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
     monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(drive=mounted))
@@ -191,6 +194,29 @@ def test_the_form_goes_into_report_toml_and_trainings_to_the_drive(tmp_path, mon
     assert (found.title, found.name, found.student_id, found.date) == ("T", '김철수 "K" \\', "2025", "")
     assert found.seeds == 1
     assert Path("runs").is_symlink() and (tmp_path / "drive/MyDrive/mnist_report_runs/one").is_dir()
+    assert Path("runs/.unfinished/a.checkpoint").read_text() == "further"  # nothing on Drive is replaced
+
+
+@pytest.mark.parametrize(
+    "text", ['title = "T"\nname = "N"\nseeds = 1', 'date = "2026-01-01"', '\ufeff  name = "N"', ""]
+)
+def test_the_form_goes_into_any_valid_report_toml(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("report.toml").write_text(text, encoding="utf-8")
+    colab.settle("Kim", "2025-001", "", 2, drive=False)
+    found = settings.read_settings()
+    assert (found.name, found.student_id, found.date, found.seeds) == ("Kim", "2025-001", "", 2)
+
+
+def test_what_the_form_cannot_say_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seeds in (0, -1, "abc", 1.5):
+        with pytest.raises(settings.SettingsError, match="the form: seeds must be"):
+            colab.settle("Kim", "1", "", seeds, drive=False)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setitem(sys.modules, "google.colab", None)
+    with pytest.raises(colab.ColabError, match="on Colab only; untick it"):
+        colab.settle("Kim", "1", "", 1, drive=True)
 
 
 def test_a_badge_only_where_a_repository_is_named_and_never_in_the_pdf(tmp_path, monkeypatch):

@@ -313,6 +313,15 @@ def test_a_mirror_that_falls_silent_counts_as_gone(copied, cache, monkeypatch):
             data.load(copied)
 
 
+def test_a_cache_that_cannot_be_written_is_not_blamed_on_the_mirror(copied, cache, mirror):
+    folder, _ = mirror
+    (copied / "MNIST" / "raw" / TEST_LABELS).rename(folder / TEST_LABELS)
+    cache.parent.parent.mkdir(parents=True)
+    cache.parent.write_text("a file where a folder should be")
+    with pytest.raises(data.DataError, match=f"{TEST_LABELS} was downloaded, but .*cannot be written.*TORCH_HOME"):
+        data.load(copied)
+
+
 def test_files_says_where_each_of_the_four_is(copied, cache, mirror):
     folder, _ = mirror
     (copied / "MNIST" / "raw" / TEST_LABELS).rename(folder / TEST_LABELS)

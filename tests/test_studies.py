@@ -98,7 +98,7 @@ def test_a_damaged_study_is_named(project):
         ):
             studies.read("quick")
     np.savez(project / "studies/quick.npz", other=np.zeros(1))
-    with pytest.raises(studies.StudyError, match=r"studies/quick\.npz lacks answers"):
+    with pytest.raises(studies.StudyError, match=r"studies/quick\.npz is damaged, or lacks answers"):
         studies.probabilities("quick")
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.report.settings import checked, read_settings
 
 DRIVE = Path("/content/drive")  # where Colab puts Google Drive
 KEPT = "mnist_report_runs"  # the folder of trainings in it
+UNFINISHED = ".unfinished"  # in it, as in every folder of runs; storage has it too, but needs torch
 
 
 class ColabError(Exception):
@@ -22,21 +24,19 @@ class ColabError(Exception):
 
 
 def settle(name: str, student_id: str, date: str, seeds: int, drive: bool) -> None:
-    """What the form says, into report.toml; with `drive` the trainings go to Google Drive. Says where they are kept."""
-    path = project_path("report.toml")
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    for key, value in (("name", name), ("student_id", student_id), ("date", date), ("seeds", seeds)):
-        line = f"{key} = {json.dumps(value, ensure_ascii=False)}"  # JSON's strings are TOML's
-        if re.search(rf"^{key} *=", text, re.M):
-            text = re.sub(rf"^{key} *=.*", lambda _, line=line: line, text, flags=re.M)
-        else:
-            text += f"{line}\n"
-    write_atomically(path, text.encode())
+    """What the form says, into report.toml; with `drive` the trainings go to Google Drive. Says where they are kept.
+
+    SettingsError for what report.toml could not hold, ColabError where there is no Drive.
+    """
+    form = {"name": name, "student_id": student_id, "date": date, "seeds": seeds}
+    settings = asdict(checked(asdict(read_settings()) | form, "the form"))
+    text = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in settings.items())
+    write_atomically(project_path("report.toml"), text.encode())  # JSON's strings are TOML's
     runs = project_path("runs")
     if drive:
         _move_to_drive(runs)
     if runs.is_symlink():
-        print(f"Trainings are kept in your Google Drive, folder {KEPT}; there are {_finished(runs)} finished ones now.")
+        print(f"Trainings are kept in {runs.resolve()}; there are {_finished(runs)} finished ones now.")
     else:
         print(
             "Trainings are kept on this machine only: when Colab takes it away, they are lost. Google Drive keeps them."
@@ -44,16 +44,26 @@ def settle(name: str, student_id: str, date: str, seeds: int, drive: bool) -> No
 
 
 def _move_to_drive(runs: Path) -> None:
-    from google.colab import drive as google_drive
-
+    """Let `runs` be a folder in Google Drive; what is in it already goes there, but replaces nothing."""
+    try:
+        from google.colab import drive as google_drive
+    except ImportError as error:
+        raise ColabError("Google Drive is there on Colab only; untick it in the form.") from error
     google_drive.mount(str(DRIVE))
     kept = DRIVE / "MyDrive" / KEPT
     kept.mkdir(exist_ok=True)
-    if not runs.is_symlink():
-        if runs.exists():
-            shutil.copytree(runs, kept, dirs_exist_ok=True)
-            shutil.rmtree(runs)
-        runs.symlink_to(kept)
+    if runs.is_symlink():
+        runs.unlink()  # perhaps one that leads nowhere any more
+    for path in [*runs.glob("[!.]*"), *runs.glob(f"{UNFINISHED}/*.checkpoint")]:
+        target = kept / path.relative_to(runs)
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            part = target.with_name(f".{target.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, part)
+            part.rename(target)
+    shutil.rmtree(runs, ignore_errors=True)
+    runs.symlink_to(kept)
 
 
 def _finished(runs: Path) -> int:

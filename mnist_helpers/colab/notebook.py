@@ -182,7 +182,7 @@ def _payload(chapters: list[Path]) -> bytes:
         archive.writestr(*_wheel())
         for chapter in chapters:
             archive.writestr(f"notebooks/{chapter.name}", nbformat.writes(_chapter(chapter, outputs=False)))
-        for path in sorted(project_path("studies").iterdir()):
+        for path in sorted(p for p in project_path("studies").iterdir() if p.suffix in (".json", ".npz")):
             plain = io.BytesIO(path.read_bytes())
             if path.suffix == ".npz":
                 arrays, plain = dict(np.load(path)), io.BytesIO()

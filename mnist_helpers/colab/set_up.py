@@ -3,7 +3,8 @@
 import importlib
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, requires, version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -32,11 +33,20 @@ def install(*what):
 
 
 own = {"set_up.py"} | ({"report.toml"} if Path("report.toml").exists() else set())  # the latter perhaps edited here
+with suppress(PackageNotFoundError):
+    here = distribution("mnist_helpers")
+    if '"editable": true' in (here.read_text("direct_url.json") or "") and str(here.locate_file("")).startswith(
+        sys.prefix
+    ):
+        raise RuntimeError("The project itself is installed here: open its notebooks/, this one is for Colab.")
+
 names = [name for name in archive.namelist() if name not in own]  # noqa: F821
 archive.extractall(".", names)  # noqa: F821
 wheel = next(name for name in names if name.endswith(".whl"))
-install("--no-deps", "--force-reinstall", wheel)
-Path(wheel).unlink()
+try:
+    install("--no-deps", "--force-reinstall", wheel)
+finally:
+    Path(wheel).unlink()
 
 missing = [r for r in map(Requirement, requires("mnist_helpers")) if is_missing(r)]
 if missing:

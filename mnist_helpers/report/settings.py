@@ -48,22 +48,27 @@ def read_settings(path: str | Path = "report.toml") -> Settings:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}. Put text in double quotes.") from error
+    return checked(values, path.name)
+
+
+def checked(values: dict, where: str) -> Settings:
+    """The settings of these keys; SettingsError, with the name of where they come from, for one that is not right."""
     types = {field.name: type(field.default) for field in fields(Settings)}
     for key, value in values.items():
         if key not in types:
             near = difflib.get_close_matches(key, types, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else f" The keys are {', '.join(types)}."
-            raise SettingsError(f"{path.name}: unknown key {key!r}.{hint}")
+            raise SettingsError(f"{where}: unknown key {key!r}.{hint}")
         if key == "date" and isinstance(value, Date):
             values[key] = value = value.isoformat()
         if type(value) is not types[key]:
             expected = "a whole number" if types[key] is int else "text in double quotes"
-            raise SettingsError(f"{path.name}: {key} must be {expected}, not {value!r}.")
+            raise SettingsError(f"{where}: {key} must be {expected}, not {value!r}.")
     settings = Settings(**values)
     if settings.seeds < 1:
-        raise SettingsError(f"{path.name}: seeds must be 1 or more, not {settings.seeds}.")
+        raise SettingsError(f"{where}: seeds must be 1 or more, not {settings.seeds}.")
     if not settings.title.strip():
-        raise SettingsError(f"{path.name}: title must not be empty.")
+        raise SettingsError(f"{where}: title must not be empty.")
     if settings.code not in CODE:
-        raise SettingsError(f"{path.name}: code must be one of {', '.join(CODE)}, not {settings.code!r}.")
+        raise SettingsError(f"{where}: code must be one of {', '.join(CODE)}, not {settings.code!r}.")
     return settings
