@@ -297,7 +297,7 @@ def probabilities(name: str) -> dict[str, list[Tensor]]:
 def _missing(path: Path) -> StudyError:
     return StudyError(
         f"there is no {path}. The project's folder has it: run this there, or restore it with "
-        "'git checkout -- studies'. 'make study' trains it again, for hours."
+        "'git checkout -- studies'."
     )
 
 
