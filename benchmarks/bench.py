@@ -18,10 +18,12 @@ import numpy as np
 import torch
 
 from benchmarks import plain
-from mnist_helpers import data, evaluation, fitting, models, parameters, recipes, training
+from mnist_helpers import data, training
+from mnist_helpers.analysis import parameters, statistics
 from mnist_helpers.files import write_atomically
 from mnist_helpers.report.summary import between_markers
-from mnist_helpers.run import Run, describe_environment, format_epoch
+from mnist_helpers.training import loop, models, recipes
+from mnist_helpers.training.run import Run, describe_environment, format_epoch
 
 HERE = Path(__file__).parent
 ROUNDS, SEED, SEEDS = 3, 42, range(42, 47)
@@ -45,7 +47,7 @@ MEANINGS = {  # of each number: its bar, and what it is
     "peak_rss_mb": ("≤ 1,200", "peak memory of a process that trains LeNet-5"),
 }
 PEAK_RSS = (
-    "import resource; from mnist_helpers import recipes, training; from dataclasses import replace; "
+    "import resource; from mnist_helpers import training; from mnist_helpers.training import recipes; from dataclasses import replace; "
     "training.train(replace(recipes.ORIGINAL_LENET5, epochs=1), 42, runs={runs!r}, reuse=False, device='cpu'); "
     "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 )
@@ -133,7 +135,7 @@ def epochs(recipe: recipes.Recipe, runs: str) -> dict:
     preparation, _ = timed(lambda: [data.prepare(part.images, recipe) for part in (mnist.train, mnist.test)])
 
     def same(expected: list[dict], own: Run) -> None:
-        line = format_epoch(dict.fromkeys(fitting.HISTORY_KEYS) | expected[0])
+        line = format_epoch(dict.fromkeys(loop.HISTORY_KEYS) | expected[0])
         assert own.log() == line, f"the digits differ:\n{line}\n{own.log()}"
 
     return {"preparation_seconds": round(preparation, 2)} | alternate(
@@ -150,7 +152,7 @@ def sprints(plain_epoch: list[float], runs: str) -> dict:
     ):
         found = [train(recipe, seed, runs) for seed in SEEDS]
         seconds = [run.environment["seconds"] for run in found]
-        reached = evaluation.summarise([run.history[-1]["test_accuracy"] for run in found])
+        reached = statistics.summarise([run.history[-1]["test_accuracy"] for run in found])
         assert reached.mean >= wanted, f"{recipe.name} reaches {reached}, not {wanted} %"
         results[name] = {
             "value": round(recipes.ORIGINAL_LENET5.epochs * median(plain_epoch) / mean(seconds), 1),
@@ -182,8 +184,8 @@ def share_of_peak() -> dict:
     macs = {row.name: row.macs for row in parameters.derive(models.build(recipe), (1, 32, 32)).rows}
     flops = 2 * (3 * sum(macs.values()) - macs["c1"])  # forward, both gradients; none for the images
     inputs, labels = data.prepare(mnist.train.images, recipe), mnist.train.labels
-    step, batches = fitting.first_step(recipe, inputs), data.epoch_order(len(inputs), True).split(recipe.batch_size)
-    seconds, _ = timed(lambda: fitting.train_epoch(step, inputs, labels, batches))
+    step, batches = loop.first_step(recipe, inputs), data.epoch_order(len(inputs), True).split(recipe.batch_size)
+    seconds, _ = timed(lambda: loop.train_epoch(step, inputs, labels, batches))
     a = torch.rand(2048, 2048)
     product = min(timed(lambda: a @ a)[0] for _ in range(10))
     own, peak = flops * len(inputs) / seconds / 1e9, 2 * 2048**3 / product / 1e9
@@ -200,7 +202,7 @@ def growth() -> dict:
         for n in seconds:
             part = data.Mnist(mnist.train[:n], mnist.test)
             data.prepare(part.train.images, recipe)  # resizing is kept for the same tensor
-            took, _ = timed(lambda part=part: fitting.fit(recipe, SEED, part, torch.device("cpu"), lambda row: None))
+            took, _ = timed(lambda part=part: loop.fit(recipe, SEED, part, torch.device("cpu"), lambda row: None))
             seconds[n].append(round(took, 2))
     few, half, all_ = (median(values) for values in seconds.values())
     result = {"value": round(half / (few + (all_ - few) / 3), 3), "seconds": seconds}
@@ -210,7 +212,7 @@ def growth() -> dict:
 
 def draw(results: dict) -> None:
     """One row of three panels: an epoch, the time to an accuracy, and growth."""
-    plt.style.use(HERE.parent / "mnist_helpers" / "style.mplstyle")
+    plt.style.use(HERE.parent / "mnist_helpers" / "plots" / "style.mplstyle")
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(7.2, 2.4), layout="constrained")
     bars = {}
     for label, key in (("LeNet-5", "epoch_ratio"), ("MLP", "epoch_ratio_mlp")):

@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision import transforms
 from torchvision.datasets import MNIST
 
-from mnist_helpers import data, recipes
-from mnist_helpers.recipes import Recipe
+from mnist_helpers import data
+from mnist_helpers.training import recipes
+from mnist_helpers.training.recipes import Recipe
 
 
 class LeNet5(nn.Module):

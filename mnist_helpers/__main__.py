@@ -1,4 +1,4 @@
-"""python -m mnist_helpers report | pdf | colab | train | study | runs. Imports on demand: the PDF needs no torch."""
+"""python -m mnist_helpers report | pdf | colab | train | study. Imports on demand: the PDF needs no torch."""
 
 from __future__ import annotations
 
@@ -49,14 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     study = commands.add_parser("study", help="train what is missing of the many-seed studies (hours; goes on)")
     study.add_argument("name", nargs="?", help="one of them; a wrong name lists them all")
     study.set_defaults(run=_study)
-    runs = commands.add_parser("runs", help="list the finished trainings")
-    runs.add_argument("--prune", action="store_true", help="remove those that no recipe of today makes")
-    runs.set_defaults(run=_runs)
     return parser
 
 
 def _report(options) -> None:
-    from mnist_helpers.report.chapters import run_report
+    from mnist_helpers.report.run import run_report
 
     run_report(options.seeds, options.chapters)
 
@@ -78,7 +75,8 @@ def _colab(options) -> None:
 
 
 def _train(options) -> None:
-    from mnist_helpers import cluster, recipes, training
+    from mnist_helpers import training
+    from mnist_helpers.training import cluster, recipes
 
     recipe = recipes.get(options.recipe)
     if cluster.is_launched():
@@ -92,8 +90,8 @@ def _train_share(recipe, seeds: range) -> None:
     """This rank's seeds of a recipe under torchrun; the first rank prints a table of all."""
     import pandas as pd
 
-    from mnist_helpers import cluster
-    from mnist_helpers.run import describe
+    from mnist_helpers.training import cluster
+    from mnist_helpers.training.run import describe
 
     trained, failures = cluster.train_share([(recipe, seed) for seed in seeds])
     if trained and cluster.is_first():
@@ -103,23 +101,9 @@ def _train_share(recipe, seeds: range) -> None:
 
 
 def _study(options) -> None:
-    from mnist_helpers import studies
+    from mnist_helpers.training import studies
 
     studies.run(studies.get(options.name))
-
-
-def _runs(options) -> None:
-    from mnist_helpers import inventory, recipes, studies
-
-    if options.prune:
-        studied = [recipe for study in studies.STUDIES.values() for recipe in study.recipes]
-        removed = inventory.prune([*recipes.LIVE, *recipes.RECIPES.values(), *studied])
-        print(f"removed {len(removed)} that no recipe of today makes, or that were left behind")
-        return
-    table, unfinished = inventory.table(), inventory.unfinished()
-    print("no finished runs" if table.empty else table.to_string(index=False))
-    if unfinished:
-        print(f"and {unfinished} unfinished, which go on from their last epoch when they are trained again")
 
 
 def _seeds(text: str) -> range:

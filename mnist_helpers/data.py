@@ -22,9 +22,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from mnist_helpers.download import MD5 as MD5
+from mnist_helpers.download import DataError, files
 from mnist_helpers.files import project_path
-from mnist_helpers.official import MD5 as MD5
-from mnist_helpers.official import DataError, files
 
 MEAN, STD = 0.1307, 0.3081  # of the 60,000 training images in [0, 1]; chapter 1 computes them
 CLASSES = 10

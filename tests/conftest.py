@@ -31,6 +31,7 @@ def pytest_collection_finish(session):
     """Train what the chapters train before they run, on every core; one after another they would use one."""
     chapters = any(item.path.suffix == ".ipynb" or item.path.name in RUN_CHAPTERS for item in session.items)
     if chapters and not session.config.option.collectonly:
-        from mnist_helpers import recipes, training
+        from mnist_helpers import training
+        from mnist_helpers.training import recipes
 
         training.train_jobs(recipes.live([42]))

@@ -20,7 +20,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import datasets, transforms
 
-from mnist_helpers import data, official, recipes
+from mnist_helpers import data, download
+from mnist_helpers.training import recipes
 
 REPO = Path(__file__).resolve().parent.parent
 RAW = REPO / "data" / "MNIST" / "raw"
@@ -63,7 +64,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(official, "MIRRORS", [f"http://127.0.0.1:{server.server_port}/"])
+    monkeypatch.setattr(download, "MIRRORS", [f"http://127.0.0.1:{server.server_port}/"])
     yield folder, asked
     server.shutdown()
     server.server_close()
@@ -99,7 +100,7 @@ def test_load_gives_the_official_digits(mnist):
 
 def test_the_official_sums_and_mirrors_are_torchvisions():
     assert dict(datasets.MNIST.resources) == data.MD5
-    assert sorted(official.MIRRORS) == sorted(datasets.MNIST.mirrors)
+    assert sorted(download.MIRRORS) == sorted(datasets.MNIST.mirrors)
 
 
 def test_load_equals_torchvision(mnist, copied):
@@ -234,7 +235,7 @@ def test_a_closed_port_says_what_to_do(copied, cache, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]  # free again once the server is closed
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(official, "MIRRORS", [f"http://127.0.0.1:{port}/"])
+    monkeypatch.setattr(download, "MIRRORS", [f"http://127.0.0.1:{port}/"])
     (copied / "MNIST" / "raw" / TEST_LABELS).unlink()
     with pytest.raises(data.DataError, match=f"{TEST_LABELS} is neither .*127.0.0.1:{port}.*Check the network"):
         data.load(copied)
@@ -298,7 +299,7 @@ def test_a_mirror_that_speaks_no_http_says_what_to_do(copied, cache, monkeypatch
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=answer, args=(server,), daemon=True).start()
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        monkeypatch.setattr(official, "MIRRORS", [f"http://127.0.0.1:{server.getsockname()[1]}/"])
+        monkeypatch.setattr(download, "MIRRORS", [f"http://127.0.0.1:{server.getsockname()[1]}/"])
         with pytest.raises(data.DataError, match=f"(?s){TEST_LABELS} is neither .*Check the network"):
             data.load(copied)
 
@@ -306,9 +307,9 @@ def test_a_mirror_that_speaks_no_http_says_what_to_do(copied, cache, monkeypatch
 def test_a_mirror_that_falls_silent_counts_as_gone(copied, cache, monkeypatch):
     (copied / "MNIST" / "raw" / TEST_LABELS).unlink()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(official, "PATIENCE", 0.3)
+    monkeypatch.setattr(download, "PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:  # it takes the call, and never says a word
-        monkeypatch.setattr(official, "MIRRORS", [f"http://127.0.0.1:{server.getsockname()[1]}/"])
+        monkeypatch.setattr(download, "MIRRORS", [f"http://127.0.0.1:{server.getsockname()[1]}/"])
         with pytest.raises(data.DataError, match=f"{TEST_LABELS} is neither .*timed out.*Check the network"):
             data.load(copied)
 
@@ -344,7 +345,7 @@ def test_the_second_mirror_is_tried(copied, cache, mirror, mnist, monkeypatch):
     folder, _ = mirror
     (folder / "good").mkdir()
     (copied / "MNIST" / "raw" / TEST_LABELS).rename(folder / "good" / TEST_LABELS)
-    monkeypatch.setattr(official, "MIRRORS", [official.MIRRORS[0] + "empty/", official.MIRRORS[0] + "good/"])
+    monkeypatch.setattr(download, "MIRRORS", [download.MIRRORS[0] + "empty/", download.MIRRORS[0] + "good/"])
     assert torch.equal(data.load(copied, device="cpu").test.labels, mnist.test.labels)
 
 

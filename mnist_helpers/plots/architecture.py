@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Polygon, Rectangle
 
-from mnist_helpers.parameters import Derivation
+from mnist_helpers.analysis.parameters import Derivation
 from mnist_helpers.plots import COLOURS
 
 SMALL = 8  # points: text inside a drawing

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mnist_helpers.corruptions import CORRUPTIONS
-from mnist_helpers.evaluation import Summary
+from mnist_helpers.analysis.corruptions import CORRUPTIONS
+from mnist_helpers.analysis.statistics import Summary
 from mnist_helpers.plots import LINES, colour, marker
 
 REGULARIZED = ", regularized"  # ends the name of a network trained by its best recipe

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnist_helpers.evaluation import Gain
+from mnist_helpers.analysis.statistics import Gain
 from mnist_helpers.plots import COLOURS, LINES, colour, marker
 from mnist_helpers.plots.curves import Histories
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.report.fonts import FAMILIES, font_files
+from mnist_helpers.report.pdf.fonts import FAMILIES, font_files
 from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
 
 
@@ -34,7 +34,7 @@ class Chapter:
         self.folder = Path(os.environ.get(OUT) or project_path("build/live")) / "figures"
         self.results: dict[str, dict] = {}
         self._count = {"figure": 0, "table": 0}
-        plt.style.use(str(files("mnist_helpers") / "style.mplstyle"))
+        plt.style.use(str(files("mnist_helpers.plots") / "style.mplstyle"))
         _add_fonts()
 
     @property

@@ -24,10 +24,10 @@ from PIL import Image
 from traitlets import Enum, default
 
 from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.report.cells import chapter_pieces, code_pieces
-from mnist_helpers.report.document import piece_of_error, to_typst
-from mnist_helpers.report.fonts import font_files
-from mnist_helpers.report.pieces import PdfError, Piece
+from mnist_helpers.report.pdf.cells import chapter_pieces, code_pieces
+from mnist_helpers.report.pdf.document import piece_of_error, to_typst
+from mnist_helpers.report.pdf.fonts import font_files
+from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.settings import CODE, COLAB, Settings, read_settings
 from mnist_helpers.report.summary import abstract, how_it_was_made
 
@@ -143,8 +143,8 @@ def typeset(pieces: list[Piece], settings: Settings) -> bytes:
         report = {"about": about, "items": items, "date-shown": settings.date}
         report["date"] = date and {"year": date.year, "month": date.month, "day": date.day}
         (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
-        package = files("mnist_helpers")
-        for source in (package / "report" / "template.typ", package / "references.bib"):
+        package = files("mnist_helpers.report")
+        for source in (package / "pdf" / "template.typ", package / "references.bib"):
             (build / source.name).write_bytes(source.read_bytes())
         main = '#import "template.typ": *\n#show: report\n#title-page()\n#show: numbered-pages\n' + body
         (build / "main.typ").write_text(main, encoding="utf-8")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_helpers import published
-from mnist_helpers.report.pieces import Piece
-from mnist_helpers.report.tables import make_table
+from mnist_helpers.analysis import published
+from mnist_helpers.report.pdf.pieces import Piece
+from mnist_helpers.report.pdf.tables import make_table
 
 BEGIN, END = "<!-- results: written by `make report` -->", "<!-- end of results -->"
 NETWORKS = {

@@ -1,0 +1,1 @@
+"""Runs and networks -> numbers: counts, intervals, tests, derivations. Reads results; never trains."""

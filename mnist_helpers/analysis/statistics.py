@@ -1,0 +1,199 @@
+"""From logits and histories to counts, intervals and tests. Reads results; never trains."""
+
+from __future__ import annotations
+
+import statistics
+import timeit
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from scipy import stats
+from torch import Tensor, nn
+
+from mnist_helpers.training import models
+
+TEST_IMAGES = 10_000
+
+
+def correct(logits: Tensor, labels: Tensor) -> np.ndarray:
+    """bool [N]: which images the logits [N, 10] get right."""
+    return (logits.argmax(1).cpu() == labels.cpu()).numpy()
+
+
+def misses(logits: Tensor, labels: Tensor) -> int:
+    """How many images the logits, or probabilities, [N, 10] get wrong."""
+    return int((~correct(logits, labels)).sum())
+
+
+def mean_correct(runs: Sequence, labels: Tensor) -> np.ndarray:
+    """float [N]: for each image the share of the runs (one a seed) that get it right."""
+    return np.mean([correct(run.predictions, labels) for run in runs], axis=0)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An accuracy in % over n seeds: mean, standard deviation (None for one seed) and 95 % interval."""
+
+    mean: float
+    std: float | None
+    n: int
+    interval: tuple[float, float]
+
+    @property
+    def misses(self) -> float:
+        """Mean count of wrong answers among the 10,000 test images."""
+        return (100 - self.mean) / 100 * TEST_IMAGES
+
+    def __str__(self) -> str:
+        if self.std is None:
+            return f"{self.mean:.2f} % (one seed, {self.interval[0]:.2f} to {self.interval[1]:.2f})"
+        return f"{self.mean:.2f} ± {self.std:.2f} % (n = {self.n}, {self.interval[0]:.2f} to {self.interval[1]:.2f})"
+
+
+def summarise(accuracies: Sequence[float]) -> Summary:
+    """Test accuracies (fractions), one a seed. Interval: Student's t of the mean; for one seed Wilson's."""
+    values = 100 * np.asarray(accuracies, dtype=float)
+    mean, n = float(values.mean()), len(values)
+    if n == 1:
+        return Summary(mean, None, 1, wilson(round(mean / 100 * TEST_IMAGES), TEST_IMAGES))
+    std = float(values.std(ddof=1))
+    reach = float(stats.t.ppf(0.975, n - 1)) * std / n**0.5
+    return Summary(mean, std, n, (mean - reach, min(100.0, mean + reach)))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A mean difference of accuracies in points, and its interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f} points ({self.low:.2f} to {self.high:.2f})"
+
+
+def paired_gain(accuracies: Sequence[float], plain: Sequence[float], confidence: float = 0.95) -> Gain:
+    """Of `accuracies` over `plain`, fractions in the same seeds' (or folds') order: Student's t of the differences."""
+    if len(accuracies) != len(plain) or len(plain) < 2:
+        raise ValueError(f"need two or more pairs, not {len(accuracies)} and {len(plain)} accuracies")
+    differences = 100 * (np.asarray(accuracies, dtype=float) - np.asarray(plain, dtype=float))
+    mean, n = float(differences.mean()), len(differences)
+    reach = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * float(differences.std(ddof=1)) / n**0.5
+    return Gain(mean, mean - reach, mean + reach)
+
+
+def range_of_one_more(summary: Summary, confidence: float = 0.99) -> tuple[float, float]:
+    """Where the accuracy in % of one more seed lies with that confidence: Student's t prediction interval."""
+    reach = float(stats.t.ppf(0.5 + confidence / 2, summary.n - 1)) * summary.std * (1 + 1 / summary.n) ** 0.5
+    return summary.mean - reach, summary.mean + reach
+
+
+def span(values: Sequence[float], digits: int = 2) -> str:
+    """The smallest and the largest of the values, or the one number that both are when rounded."""
+    low, high = (f"{limit(values):.{digits}f}" for limit in (min, max))
+    return low if low == high else f"{low} to {high}"
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval in % of a proportion hits / n (Wilson 1927)."""
+    interval = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    return 100 * float(interval.low), 100 * float(interval.high)
+
+
+def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, float]:
+    """(images only a gets right, images only b gets right, exact two-sided p) of two networks (McNemar 1947).
+
+    Under "equally good" each image on which they differ falls to either side with probability 1/2.
+    """
+    only_a, only_b = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
+    p = 1.0 if only_a + only_b == 0 else float(stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
+    return only_a, only_b, p
+
+
+def paired_difference(correct_a: np.ndarray, correct_b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+    """(difference a - b, low, high) in points of accuracy: bootstrap over the images, answers kept in pairs.
+
+    correct_*: [N] bool, or the share of seeds that get each image right. 2,000 resamples, 95 %, percentiles.
+    """
+    difference = 100 * (np.asarray(correct_a, dtype=float) - np.asarray(correct_b, dtype=float))
+    interval = stats.bootstrap(
+        (difference,), np.mean, n_resamples=2000, batch=100, method="percentile", rng=np.random.default_rng(seed)
+    ).confidence_interval
+    return float(difference.mean()), float(interval.low), float(interval.high)
+
+
+def shifted_probabilities(model: nn.Module, inputs: Tensor, reach: int = 1) -> Tensor:
+    """Mean class probabilities [N, 10] over all shifts of inputs [N, 1, S, S] by up to `reach` pixels in x and y."""
+    size, steps = inputs.shape[-1], range(2 * reach + 1)
+    wide = F.pad(inputs, [reach] * 4, value=inputs.min().item())  # the background
+    shifted = (wide[..., y : y + size, x : x + size] for y in steps for x in steps)
+    return torch.stack([models.predict(model, part).double().softmax(1) for part in shifted]).mean(0)
+
+
+def confusion(logits: Tensor, labels: Tensor) -> np.ndarray:
+    """int [10, 10]: how many images of the class in the row were answered as the class in the column."""
+    return torch.bincount(10 * labels.cpu() + logits.argmax(1).cpu(), minlength=100).reshape(10, 10).numpy()
+
+
+def compare_with_print(history: list[dict], printed: list[dict]) -> pd.DataFrame:
+    """A history beside a printed one, a row an epoch: ours, theirs, and how many of the four numbers are equal.
+
+    Losses to four decimals, accuracies in % to two, as printed. loss_gap and accuracy_gap: the largest distance.
+    """
+    rows = []
+    for ours, theirs in zip(history, printed, strict=True):
+        row, loss_gap, accuracy_gap, equal = {"epoch": ours["epoch"]}, 0.0, 0.0, 0
+        for split in ("train", "test"):
+            loss, accuracy = ours[f"{split}_loss"], 100 * ours[f"{split}_accuracy"]
+            their_loss, their_accuracy = theirs[f"{split}_loss"], 100 * theirs[f"{split}_accuracy"]
+            row |= {f"{split} loss": f"{loss:.4f}", f"{split} loss, original": f"{their_loss:.4f}"}
+            row |= {f"{split} %": f"{accuracy:.2f}", f"{split} %, original": f"{their_accuracy:.2f}"}
+            equal += (f"{loss:.4f}" == f"{their_loss:.4f}") + (f"{accuracy:.2f}" == f"{their_accuracy:.2f}")
+            loss_gap, accuracy_gap = (
+                max(loss_gap, abs(loss - their_loss)),
+                max(accuracy_gap, abs(accuracy - their_accuracy)),
+            )
+        rows.append(row | {"equal digits": f"{equal} of 4", "loss_gap": loss_gap, "accuracy_gap": accuracy_gap})
+    return pd.DataFrame(rows)
+
+
+def layer_signals(model: nn.Module, inputs: Tensor, labels: Tensor) -> pd.DataFrame:
+    """What flows through each linear layer for one batch: mean |output| and the norm of the weights' gradient."""
+    outputs = {}  # clones, since the activation that follows overwrites a layer's output
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
+    hooks = [
+        layer.register_forward_hook(lambda _, __, out, name=name: outputs.__setitem__(name, out.detach().clone()))
+        for name, layer in layers.items()
+    ]
+    try:
+        model.zero_grad()
+        F.cross_entropy(model(inputs), labels).backward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return pd.DataFrame(
+        {
+            "layer": f"{layer.in_features}-{layer.out_features}",
+            "mean |output|": outputs[name].abs().mean().item(),
+            "gradient norm": layer.weight.grad.norm().item(),
+        }
+        for name, layer in layers.items()
+    )
+
+
+def latency(model: nn.Module, inputs: Tensor, batch: int) -> float:
+    """Median time in microseconds an image that a model takes for the first `batch` of the inputs, after warming up."""
+    timer = timeit.Timer(lambda: model(inputs[:batch]).cpu())  # to the CPU: only then has a GPU answered
+    with torch.inference_mode():
+        calls, _ = timer.autorange()
+        return 1e6 * statistics.median(timer.repeat(5, calls)) / calls / batch
+
+
+def saturated_share(logits: Tensor, limit: float = 0.999) -> float:
+    """Share of the images whose largest softmax probability is above the limit."""
+    return (logits.double().softmax(1).amax(1) > limit).double().mean().item()

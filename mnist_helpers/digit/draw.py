@@ -1,0 +1,70 @@
+"""DrawDigit: draw a digit in a notebook with mouse or finger, and see both networks answer."""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import cache
+from pathlib import Path
+
+import anywidget
+import torch
+import traitlets
+from PIL import Image
+from torch import Tensor
+
+from mnist_helpers import data, training
+from mnist_helpers.digit.photo import DigitError, to_mnist
+from mnist_helpers.plots import colour
+from mnist_helpers.training import models
+
+NETWORKS = {"LeNet-5": "best-lenet5", "MLP": "best-mlp"}
+PREFIX = "data:image/png;base64,"
+
+
+class DrawDigit(anywidget.AnyWidget):
+    """A drawing field for JupyterLab, Colab and VS Code; `answers` follows the drawing, see `read_drawing`."""
+
+    _esm = Path(__file__).with_name("draw.js")
+    _css = Path(__file__).with_name("draw.css")
+    picture = traitlets.Unicode("", help="the drawing, a PNG as a data: address").tag(sync=True)
+    colours = traitlets.Dict({name: colour(name) for name in NETWORKS}, help="a bar's, by network").tag(sync=True)
+    answers = traitlets.Dict({}).tag(sync=True)
+
+    @traitlets.observe("picture")
+    def _answer(self, change: dict) -> None:
+        if not change["new"]:
+            self.answers = {}
+            return
+        try:
+            content = io.BytesIO(base64.b64decode(change["new"].removeprefix(PREFIX)))
+            self.answers = read_drawing(Image.open(content, formats=["PNG"]))
+        except (DigitError, ValueError, OSError) as error:
+            self.answers = {"message": str(error)}
+
+
+def read_drawing(picture: Image.Image) -> dict[str, dict]:
+    """What both networks say of a drawing, "prepared" as MNIST's digits are, and "unprepared": only made smaller.
+
+    {"prepared": {"pixels": [784 values 0 to 255], "answers": {network: [10 probabilities]}}, "unprepared": ...}
+    DigitError where there is not one digit.
+    """
+    views = {"prepared": to_mnist(picture), "unprepared": only_smaller(picture)}
+    return {key: {"pixels": view.flatten().tolist(), "answers": _probabilities(view)} for key, view in views.items()}
+
+
+def only_smaller(picture: Image.Image) -> Tensor:
+    """uint8 [28, 28]: dark ink on light paper as light on dark, without cropping or centring."""
+    small = picture.convert("L").resize((28, 28), Image.Resampling.BOX)
+    return 255 - torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8).view(28, 28)
+
+
+_network = cache(training.pretrained)  # a drawing is read many times a second
+
+
+def _probabilities(image: Tensor) -> dict[str, list[float]]:
+    networks = {name: _network(key) for name, key in NETWORKS.items()}
+    return {
+        name: models.predict(model, data.prepare(image[None], recipe)).softmax(1)[0].tolist()
+        for name, (model, recipe) in networks.items()
+    }

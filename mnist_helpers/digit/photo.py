@@ -1,0 +1,172 @@
+"""A drawn or photographed digit made into MNIST's form, and read by a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from scipy import ndimage
+from torch import Tensor
+
+from mnist_helpers import data, training
+from mnist_helpers.training import models
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # no format whose reading starts another program
+MAX_PIXELS = 64_000_000  # a larger picture would take gigabytes to open
+WORKING_SIZE = 256  # pixels: the longer side on which the digit is looked for
+FAINTEST = 0.12  # of the range from white to black: paler ink than this is no ink
+BOX, SIZE = 20, 28  # MNIST's digits fit in 20 x 20 of 28 x 28 pixels
+THINNEST = 2.0  # pixels of 20: the thinnest stroke that is left as it is; MNIST's own have some 2.5
+
+
+class DigitError(Exception):
+    """A picture without one clear digit; the message says what was found and what to do."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of a picture. probabilities: float [10]; image: the uint8 [28, 28] that it saw."""
+
+    digit: int
+    probabilities: list[float]
+    image: Tensor
+
+
+def classify(picture: str | Path | Image.Image, network: str = "best-lenet5") -> Answer:
+    """Read a photo, scan or drawing of one digit with a network that comes with the package.
+
+    Any size and colour, dark on light or light on dark, transparent, turned by its EXIF data. DigitError where there is
+    no picture, no digit or more than one.
+    """
+    image = to_mnist(picture)
+    model, recipe = training.pretrained(network)
+    probabilities = models.predict(model, data.prepare(image[None], recipe)).softmax(1)[0]
+    return Answer(int(probabilities.argmax()), probabilities.tolist(), image)
+
+
+def to_mnist(picture: str | Path | Image.Image) -> Tensor:
+    """uint8 [28, 28] as MNIST prepares its digits: cropped, fitted into 20 x 20, its centre of mass in the middle.
+
+    After LeCun et al. 1998, section III.A; thin lines are made as wide as MNIST's thinnest first.
+    """
+    ink = find_digit(_darkness(_open(picture)))
+    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ink = _thickened(ink / ink.max())  # a darker speck beside it may have set the scale
+    scale = BOX / max(ink.shape)
+    size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
+    small = Image.fromarray((255 * ink / ink.max()).astype(np.uint8)).resize(size, Image.Resampling.BOX)
+    return centred(torch.from_numpy(np.array(small)))
+
+
+def centred(digit: Tensor) -> Tensor:
+    """uint8 [h, w], at most 20 x 20, placed in [28, 28] with its centre of mass in the middle, to the whole pixel."""
+    height, width = digit.shape
+    mass = digit.double()
+    down = (mass.sum(1) * torch.arange(height)).sum() / mass.sum()
+    right = (mass.sum(0) * torch.arange(width)).sum() / mass.sum()
+    top = min(max(round(SIZE / 2 - down.item()), 0), SIZE - height)
+    left = min(max(round(SIZE / 2 - right.item()), 0), SIZE - width)
+    image = torch.zeros(SIZE, SIZE, dtype=torch.uint8)
+    image[top : top + height, left : left + width] = digit
+    return image
+
+
+def find_digit(darkness: np.ndarray) -> np.ndarray:
+    """The ink of the one digit, float [H, W] in 0 to 1, 0 elsewhere; DigitError for none or several."""
+    strongest = np.quantile(darkness, 0.999)
+    if strongest < FAINTEST:
+        raise DigitError(
+            "The picture is empty: no ink stands out from its background. Write one digit, large and dark."
+        )
+    mask = darkness > 0.4 * strongest
+    if mask.mean() > 0.5:
+        raise DigitError("No digit was found: more than half of the picture is ink. Leave some background around it.")
+    labels, n = ndimage.label(mask, np.ones((3, 3)))
+    groups = _beside_each_other(ndimage.find_objects(labels), np.bincount(labels.flat, minlength=n + 1)[1:])
+    if len(groups) > 1:
+        raise DigitError(f"The picture shows {len(groups)} separate signs. Crop it to one digit.")
+    near = ndimage.binary_dilation(np.isin(labels, groups[0]), iterations=2)  # with the pale edge of the strokes
+    return np.where(near, np.clip(darkness / strongest, 0, 1), 0)
+
+
+def _beside_each_other(boxes: list[tuple[slice, slice]], areas: np.ndarray) -> list[list[int]]:
+    """The labels of the parts, from left to right, in groups that overlap or nearly touch sideways; specks left out."""
+    parts = sorted((box[1].start, box[1].stop, k) for k, box in enumerate(boxes) if areas[k] >= 0.04 * areas.max())
+    tallest = max(boxes[k][0].stop - boxes[k][0].start for *_, k in parts)
+    groups, end = [], -np.inf
+    for start, stop, k in parts:
+        if start <= end + 0.06 * tallest:
+            groups[-1].append(k)
+        else:
+            groups.append([k])
+        end = max(end, stop)
+    weights = [areas[group].sum() for group in groups]
+    return [[k + 1 for k in group] for group, w in zip(groups, weights, strict=True) if w >= 0.2 * max(weights)]
+
+
+def _thickened(ink: np.ndarray) -> np.ndarray:
+    """The ink with strokes at least THINNEST pixels wide once the digit is BOX pixels large."""
+    inside = ndimage.distance_transform_edt(np.pad(ink > 0.5, 1))
+    width = 2 * np.quantile(inside[inside > 0], 0.9)
+    missing = THINNEST * max(ink.shape) / BOX - width
+    if missing <= 0:
+        return ink
+    reach = int(np.ceil(missing / 2))
+    wide = np.pad(ink, reach)
+    place = np.arange(-reach, reach + 1)
+    return ndimage.grey_dilation(wide, footprint=place[:, None] ** 2 + place**2 <= reach**2 + 1)
+
+
+def _darkness(grey: np.ndarray) -> np.ndarray:
+    """How far each pixel lies from the background around it towards the ink, 0 to 1; grey: float [H, W] in 0 to 1.
+
+    The background is the median of a wide window, so a soft shadow is no ink; ink is what deviates from it most, dark
+    or light.
+    """
+    coarse = Image.fromarray(grey.astype(np.float32))
+    coarse.thumbnail((48, 48), Image.Resampling.BOX)
+    median = ndimage.median_filter(np.asarray(coarse), size=31, mode="nearest")
+    background = np.asarray(Image.fromarray(median).resize(grey.shape[::-1], Image.Resampling.BILINEAR))
+    difference = background - grey
+    dark, light = (np.quantile(np.clip(sign * difference, 0, None), 0.999) for sign in (1, -1))
+    return np.clip(difference if dark >= light else -difference, 0, None)
+
+
+def _open(picture: str | Path | Image.Image) -> np.ndarray:
+    """float [H, W], 0 black to 1 white, upright, its longer side at most WORKING_SIZE pixels."""
+    try:
+        image = picture if isinstance(picture, Image.Image) else Image.open(picture, formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise DigitError(
+                f"The picture has {image.width * image.height / 1e6:.0f} megapixels, too many to open safely. "
+                f"Save it with at most {MAX_PIXELS / 1e6:.0f}."
+            )
+        image = ImageOps.exif_transpose(image)
+        image.load()
+    except FileNotFoundError as error:
+        raise DigitError(f"There is no file {picture}.") from error
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+        raise DigitError(f"{picture} is not a picture that can be read ({error}). Use a PNG or JPEG file.") from error
+    if image.mode[0] in "IF":  # more than 8 bits a pixel, as scanners write: its own darkest and lightest are the range
+        values = np.asarray(image, dtype=np.float64)
+        values = np.nan_to_num(values - np.nanmin(values))
+        image = Image.fromarray((255 * values / max(values.max(), 1e-9)).astype(np.uint8))
+    image = _on_paper(image)
+    image.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
+    return np.asarray(image, dtype=np.float64) / 255
+
+
+def _on_paper(image: Image.Image) -> Image.Image:
+    """In greys; what is transparent becomes white under dark ink and black under light ink."""
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        return image.convert("L")
+    image = image.convert("RGBA")
+    grey, alpha = np.asarray(image.convert("L"), float), np.asarray(image.getchannel("A"), float) / 255
+    paper = 255 if (grey * alpha).sum() < 127.5 * alpha.sum() else 0
+    return Image.fromarray((grey * alpha + paper * (1 - alpha)).astype(np.uint8))

@@ -1,0 +1,197 @@
+"""Run the chapters in fresh kernels, then publish what they made, once all of them have run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from tqdm import tqdm
+
+from mnist_helpers import training
+from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.report.badge import repository, with_badge
+from mnist_helpers.report.exporter import build_pdf, chosen_chapters, picture_of_pages
+from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
+from mnist_helpers.report.summary import readme_with
+from mnist_helpers.training import recipes
+from mnist_helpers.training.run import Run, format_environment
+
+SHOWN_PAGES = (2, 10, 25)  # in the README: the abstract, LeNet-5 drawn, networks compared
+
+
+class ReportError(Exception):
+    """A chapter that cannot be run; the message names the chapter, the cell and the error."""
+
+    exit_code = 1
+
+
+def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> None:
+    """Execute the chapters and print a line for each with its time.
+
+    The full report (all chapters, report.toml's seeds) replaces notebooks/, figures/ and the README's table once
+    every chapter has run. With `seeds` or `numbers` the executed copies stay under build/.
+    """
+    n = seeds or read_settings().seeds
+    full = seeds is None and numbers is None
+    chapters = chosen_chapters(numbers)
+    readme = project_path("README.md")
+    if full and readme.is_file():
+        readme_with({}, readme)  # lost markers are better known now than in 20 minutes
+    out = project_path("build/report" if full else "build/partial")
+    shutil.rmtree(out, ignore_errors=True)
+    # the kernels inherit these; one thread each, since two kernels of all threads would be far slower than one
+    os.environ |= {OUT: str(out), SEEDS: str(n), "OMP_NUM_THREADS": "1"}
+    print(f"Chapters: {len(chapters)}, seeds: {n}. With nothing trained yet, all chapters take about 20 minutes on two")
+    print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
+    start = time.perf_counter()
+    about = {}
+    if numbers is None:
+        about = _made(training.train_jobs(recipes.live(range(FIRST_SEED, FIRST_SEED + n))).values())
+        print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
+    run_chapters(chapters, out / "notebooks", about)
+    build_pdf([out / "notebooks" / path.name for path in chapters], out / "report.pdf")
+    if full:
+        publish(out)
+    where = project_path(".") if full else out
+    seconds = time.perf_counter() - start
+    print(f"done in {seconds:.0f} s: report.pdf, notebooks, figures and results.json are under {where}")
+
+
+def _made(runs: Iterable[Run]) -> dict:
+    """What the report's last page says of its trainings."""
+    runs = list(runs)
+    return {
+        "seeds": sorted({run.seed for run in runs}),
+        "trainings": len(runs),
+        "seconds": sum(run.environment["seconds"] for run in runs),
+        "environments": sorted({format_environment(run.environment) for run in runs}),
+    }
+
+
+def run_chapters(chapters: list[Path], folder: Path, about: dict | None = None) -> None:
+    """Execute chapters into a folder, two at once; after a failure the others still run, then the first is raised.
+
+    about: goes into each notebook's metadata under "report".
+    """
+    cells = {path: len(nbformat.read(path, 4).cells) for path in chapters}
+    with tqdm(total=sum(cells.values()), unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def run(path: Path) -> None:
+            began = time.perf_counter()
+            run_chapter(path, folder / path.name, about, on_cell=lambda: bar.update(1))
+            tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
+
+        with ThreadPoolExecutor(2) as pool:  # also: outside the main thread nbclient does not swallow Ctrl-C
+            # the one with the most cells first, so that no long one is left over at the end
+            running = {path: pool.submit(run, path) for path in sorted(chapters, key=cells.get, reverse=True)}
+            try:
+                while not all(future.done() for future in running.values()):
+                    wait(running.values(), timeout=0.5)  # without one Windows would not see Ctrl-C
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                _stop_kernels(running.values())
+                raise
+    for path in chapters:
+        running[path].result()
+
+
+_clients: set[NotebookClient] = set()  # with a kernel now, to be stopped by Ctrl-C
+
+
+def _stop_kernels(running: Iterable[Future]) -> None:
+    while not all(future.done() for future in running):
+        for client in list(_clients):
+            with suppress(Exception):  # a kernel that is only starting, or has just ended
+                asyncio.run(client.km.shutdown_kernel(now=True))
+        time.sleep(0.2)
+
+
+def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=lambda: None) -> None:
+    """Execute a notebook in a fresh kernel and write it to target; ReportError names the cell that failed."""
+    notebook = with_badge(nbformat.read(source, 4), source.name, repository())
+    client = NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # newer kernels warn about local sockets
+        resources={"metadata": {"path": str(source.parent)}},
+        on_cell_complete=lambda cell, cell_index: on_cell(),
+    )
+    try:
+        _clients.add(client)
+        client.execute()
+    except CellExecutionError as error:
+        index = next(i for i, cell in enumerate(notebook.cells) if _failed(cell))
+        line = notebook.cells[index].source.strip().splitlines()[0]
+        raise ReportError(
+            f"chapter {source.stem}, cell {index + 1} ({line!r}): {error.ename}: {_plain(error.evalue)}. "
+            "The notebook in notebooks/ is as it was."
+        ) from error
+    except DeadKernelError as error:
+        raise ReportError(f"chapter {source.stem}: its kernel died, perhaps for want of memory") from error
+    finally:
+        _clients.discard(client)
+    notebook.metadata["language_info"] = {"name": "python"}  # the rest changes with every Python version
+    notebook.metadata["report"] = about or {}
+    fold(notebook)
+    write_atomically(target, nbformat.writes(notebook).encode())
+
+
+def fold(notebook) -> None:
+    """Fold away, in JupyterLab and in Colab, the code whose result is a sentence, a table or a figure.
+
+    What trains or defines something stays open, and what shows nothing.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            shows = re.search(r"^ *chapter\.(say|figure|table|record|show_results)\(", cell.source, re.M)
+            if shows and not re.search(r"\btraining\.\w|^(class|def) ", cell.source, re.M):
+                cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
+            else:
+                cell.metadata = {
+                    key: value for key, value in cell.metadata.items() if key not in ("cellView", "jupyter")
+                }
+
+
+def _failed(cell) -> bool:
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip().rstrip(".")
+
+
+def publish(out: Path) -> None:
+    """Put what a full run made into notebooks/, figures/ and report.pdf, and its results into the README's table.
+
+    What could fail is done before the first file is written; each file is replaced whole.
+    """
+    figures = project_path("figures")
+    results = json.loads((out / "figures" / "results.json").read_text(encoding="utf-8"))
+    readme = project_path("README.md")
+    text = readme_with(results, readme) if readme.is_file() else ""  # Colab has none
+    pdf = (out / "report.pdf").read_bytes()
+    (out / "figures" / "report_pages.png").write_bytes(picture_of_pages(pdf, SHOWN_PAGES))
+    made = {path.name for path in (out / "figures").iterdir()}
+    for folder in ("notebooks", "figures"):
+        for path in sorted((out / folder).iterdir()):
+            write_atomically(project_path(folder) / path.name, path.read_bytes())
+    for path in figures.iterdir():
+        if path.name not in made and re.match(r"\d\d_", path.name):
+            path.unlink()  # a figure that no chapter draws any more
+    if text:
+        write_atomically(readme, text.encode())
+    write_atomically(project_path("report.pdf"), pdf)

@@ -1,0 +1,55 @@
+"""Many trainings on many machines: torchrun starts the ranks, each trains its share, rank 0 gathers the results."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from mnist_helpers.training import jobs as training
+from mnist_helpers.training.recipes import Recipe
+from mnist_helpers.training.run import Run
+
+
+def is_launched() -> bool:
+    """Was this process started by torchrun?"""
+    return dist.is_available() and dist.is_torchelastic_launched()
+
+
+def train_share(jobs: Sequence[tuple[Recipe, int]]) -> tuple[list[tuple[int, Run]], list[str]]:
+    """Train this rank's share of the first rank's jobs (recipe, seed): ([(rank, run)], failures) of all ranks.
+
+    A rank is one core or one GPU. Finished runs are reused. After a failure the others are still trained.
+    """
+    if not dist.is_initialized():  # once a process: a group made anew would meet the old one's addresses
+        dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
+        atexit.register(dist.destroy_process_group)
+    rank, ranks, trained, failures = dist.get_rank(), dist.get_world_size(), [], []
+    torch.set_num_threads(1)  # as train_many does, so that the runs are the same
+    gpus = torch.cuda.device_count()
+    device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
+    shared = [list(jobs)]
+    dist.broadcast_object_list(shared)  # machines may have different files, and so miss different trainings
+    for recipe, seed in shared[0][rank::ranks]:
+        try:
+            trained.append((rank, training.train(recipe, seed, device=device, on_epoch=lambda row: None)))
+        except training.TrainingError as error:
+            failures.append(str(error))
+    parts = [None] * ranks
+    dist.all_gather_object(parts, (trained, failures))
+    return [entry for part, _ in parts for entry in part], [entry for _, part in parts for entry in part]
+
+
+def raise_failures(failures: Sequence[str]) -> None:
+    """TrainingError that names them all, if there are any."""
+    if failures:
+        raise training.TrainingError(f"{len(failures)} trainings failed: {'; '.join(failures)}")
+
+
+def is_first() -> bool:
+    """Is this the rank that writes and prints? Outside of torchrun: yes."""
+    return os.environ.get("RANK", "0") == "0"

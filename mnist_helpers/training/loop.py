@@ -1,0 +1,226 @@
+"""fit(recipe, seed, ...): a plain loop over resident tensors, from the first step to the last; it keeps no files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mnist_helpers import data
+from mnist_helpers.training import models
+from mnist_helpers.training.augmentation import augment
+from mnist_helpers.training.recipes import Recipe
+
+HISTORY_KEYS = (
+    "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy",
+)  # fmt: skip
+
+
+class TrainingError(Exception):
+    """A training that cannot go on or be kept; the message names it and the cause."""
+
+    exit_code = 1
+
+
+def fit(
+    recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, on_epoch, past=None, keep=lambda state: None
+) -> tuple[list[dict], dict]:
+    """(history, {"epoch", "state", "predictions"} of what is kept: the epoch, its weights and its test logits).
+
+    past: the state that `keep` was last given, to go on from; on_epoch: called with each row of the history.
+    The global random numbers are left as they were. Raises TrainingError where a loss is not finite.
+    """
+    # a GPU repeats its digits too; enabled must be said, since flags() would switch cuDNN off
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    current = torch.cuda.device(device) if device.type == "cuda" else nullcontext()  # the one that graphs capture
+    with exact, current, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        return _fit(recipe, seed, mnist, device, on_epoch, past, keep)
+
+
+def _fit(
+    recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, on_epoch, past, keep
+) -> tuple[list[dict], dict]:
+    """Random numbers are drawn in the order of the plain pipeline, so its printed digits come out.
+
+    First the network's, then in each epoch the training loader's two seeds and those of three evaluation passes.
+    """
+    train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
+    splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
+    inputs = {name: data.prepare(digits.images, recipe) for name, digits in splits.items()}
+    step = first_step(recipe, inputs["train"])
+    done = _restore(past, step.parts(), device) if past else {"history": [], "best": (-1.0, 0.0)}
+    for row in done["history"]:
+        on_epoch(row)
+    while not _is_finished(recipe, done):
+        epoch = len(done["history"])
+        batches = data.epoch_order(len(train), recipe.shuffle).to(device).split(recipe.batch_size)
+        losses, rates = train_epoch(step, inputs["train"], train.labels, batches, strength_in(recipe, epoch))
+        row = dict.fromkeys(HISTORY_KEYS) | {"epoch": epoch}
+        row["train_loss"] = _mean_loss(losses, rates, len(train), f"{recipe.name} with seed {seed}", epoch)
+        for _ in range(4):  # the plain loop's passes over the test, the shuffled training and the test loader
+            data.draw_seed()
+        predictions = _evaluate(step.network, splits, inputs, row)
+        done["history"].append(row)
+        score = (row["valid_accuracy"], -row["valid_loss"]) if recipe.validation else (float(epoch), 0.0)
+        if score > done["best"]:
+            state = {key: value.detach().cpu().clone() for key, value in step.network.state_dict().items()}
+            done |= {"best": score, "kept": {"epoch": epoch, "state": state, "predictions": predictions}}
+        keep(done | _states(step.parts(), device))
+        on_epoch(row)
+    return done["history"], done["kept"]
+
+
+def _is_finished(recipe: Recipe, done: dict) -> bool:
+    epochs = len(done["history"])
+    if recipe.patience and epochs and epochs - 1 - done["kept"]["epoch"] >= recipe.patience:
+        return True
+    return epochs >= recipe.epochs
+
+
+def strength_in(recipe: Recipe, epoch: int) -> float:
+    """The strength of augmentation in an epoch: 1, then a straight line to 0 over the last share `calm` of them."""
+    return min(1.0, (recipe.epochs - 1 - epoch) / (recipe.calm * recipe.epochs)) if recipe.calm else 1.0
+
+
+def _evaluate(model: nn.Module, splits: dict[str, data.Digits], inputs: dict[str, Tensor], row: dict) -> Tensor:
+    """Put the splits' accuracies and losses into the row; the test logits."""
+    for name, digits in splits.items():
+        logits, labels = models.predict(model, inputs[name]).cpu(), digits.labels.cpu()
+        row[f"{name}_accuracy"] = (logits.argmax(1) == labels).double().mean().item()
+        if name != "train":  # the training loss is the running mean of the epoch
+            row[f"{name}_loss"] = F.cross_entropy(logits.double(), labels).item()
+        if name == "test":
+            predictions = logits
+    return predictions
+
+
+def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+    """The recipe's optimizer over the model's parameters, fused where the device has such kernels."""
+    fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    options = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": fused}
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **options)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer](model.parameters(), **options)
+
+
+def make_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps_an_epoch: int) -> LRScheduler | None:
+    """The recipe's learning-rate schedule, to be stepped after each batch; None where the rate is constant."""
+    steps = recipe.epochs * steps_an_epoch
+    if recipe.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, steps)
+    if recipe.schedule == "one-cycle":
+        return OneCycleLR(optimizer, recipe.learning_rate, steps, pct_start=recipe.warm_up, cycle_momentum=False)
+    return None
+
+
+def first_step(recipe: Recipe, inputs: Tensor) -> Step:
+    """The untrained network and all that trains it, on the device of its training inputs [N, 1, S, S]."""
+    model = models.build(recipe).to(inputs.device, memory_format=torch.channels_last)
+    optimizer = make_optimizer(recipe, model)
+    schedule = make_schedule(recipe, optimizer, math.ceil(len(inputs) / recipe.batch_size))
+    average = _average_of(model, recipe.ema) if recipe.ema else None
+    forward = _graphed(model, inputs[: recipe.batch_size]) if inputs.device.type == "cuda" else model
+    return Step(recipe, model, forward, optimizer, schedule, average)
+
+
+def _average_of(model: nn.Module, decay: float) -> AveragedModel:
+    """The exponential moving average of a model's weights, and of what batch normalisation keeps."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+def _graphed(model: nn.Module, batch: Tensor) -> Callable[[Tensor], Tensor]:
+    """The network in training mode, whole batches as CUDA graphs: with small ones a GPU waits for its launches."""
+    plain = model.forward
+    graph = torch.cuda.make_graphed_callables(model.train(), (batch.clone(),))
+    return lambda x: graph(x) if len(x) == len(batch) else plain(x)
+
+
+@dataclass
+class Step:
+    """One step of a training: a batch in, new weights out."""
+
+    recipe: Recipe
+    model: nn.Module
+    forward: Callable[[Tensor], Tensor]  # of the model, perhaps as a CUDA graph
+    optimizer: torch.optim.Optimizer
+    schedule: LRScheduler | None
+    average: AveragedModel | None  # of the weights after each step
+
+    @property
+    def network(self) -> nn.Module:
+        """What is evaluated and kept."""
+        return self.average.module if self.average else self.model
+
+    def parts(self) -> dict:
+        """What a checkpoint needs the states of."""
+        parts = {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def __call__(self, inputs: Tensor, labels: Tensor, strength: float) -> Tensor:
+        """The batch's mean loss, label smoothing included, of images augmented with that strength."""
+        logits = self.forward(augment(inputs, self.recipe.augmentation, strength))
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        if self.schedule:
+            self.schedule.step()
+        if self.average:
+            self.average.update_parameters(self.model)
+        return loss.detach()
+
+
+def train_epoch(
+    step: Step, inputs: Tensor, labels: Tensor, batches: Sequence[Tensor], strength: float = 1.0
+) -> tuple[Tensor, list[float]]:
+    """One pass over the batches (tensors of indices): the summed loss, float64 [batches], and learning rate of each."""
+    step.model.train()
+    losses, rates = [], []
+    for batch in batches:
+        rates.append(step.optimizer.param_groups[0]["lr"])
+        losses.append(step(inputs[batch], labels[batch], strength))
+    return torch.stack(losses).cpu().double() * torch.tensor([len(batch) for batch in batches]), rates
+
+
+def _mean_loss(losses: Tensor, rates: list[float], n: int, who: str, epoch: int) -> float:
+    """The epoch's mean loss an image; TrainingError where a loss is not finite."""
+    if not losses.isfinite().all():
+        step = int((~losses.isfinite()).nonzero()[0])
+        raise TrainingError(
+            f"{who}: the loss is {losses[step].item()} in epoch {epoch}, step {step}, at learning rate "
+            f"{rates[step]:.3g}. Try a smaller learning rate or another initialisation."
+        )
+    return losses.sum().item() / n
+
+
+# --- going on where a training stopped ------------------------------------------------------------------------
+
+
+def _states(parts: dict, device: torch.device) -> dict:
+    """All that decides the coming epochs: of the network, optimizer and schedule, and of the random numbers."""
+    random = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        random["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        random["mps"] = torch.mps.get_rng_state()
+    return {name: part.state_dict() for name, part in parts.items()} | {"random": random}
+
+
+def _restore(past: dict, parts: dict, device: torch.device) -> dict:
+    """Put a checkpoint's states back; what was finished: history, best score and what is kept."""
+    for name, part in parts.items():
+        part.load_state_dict(past[name])
+    torch.set_rng_state(past["random"]["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(past["random"]["cuda"], device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(past["random"]["mps"])
+    return {key: past[key] for key in ("history", "best", "kept")}

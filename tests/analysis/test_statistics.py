@@ -1,0 +1,158 @@
+"""Intervals and tests against values worked out by hand."""
+
+from math import comb
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mnist_helpers import data
+from mnist_helpers.analysis import published, statistics
+from mnist_helpers.plots import comparison, curves
+from mnist_helpers.training import models, recipes
+
+
+def test_wilson_against_its_formula():
+    hits, n, z = 98, 100, 1.959963984540054
+    p = hits / n
+    middle, reach = p + z * z / (2 * n), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    expected = [100 * (middle + sign * reach) / (1 + z * z / n) for sign in (-1, 1)]
+    assert statistics.wilson(hits, n) == pytest.approx(expected)
+
+
+def test_summary_of_three_seeds_and_of_one():
+    three = statistics.summarise([0.98, 0.99, 0.97])
+    reach = 4.302652729911275 * 1 / 3**0.5  # Student's t, 2 degrees of freedom, std 1 point
+    assert (three.mean, three.std, three.n) == (pytest.approx(98), pytest.approx(1), 3)
+    assert three.interval == (pytest.approx(98 - reach), 100.0)  # cut at 100 %
+    assert three.misses == pytest.approx(200) and "n = 3" in str(three)
+    one = statistics.summarise([0.9889])
+    assert one.std is None and one.interval == statistics.wilson(9889, 10_000) and "one seed" in str(one)
+
+
+def test_mcnemar_is_the_binomial_sum():
+    a = np.array([1] * 90 + [1] * 8 + [0] * 2, dtype=bool)
+    b = np.array([1] * 90 + [0] * 8 + [1] * 2, dtype=bool)
+    by_hand = 2 * sum(comb(10, k) for k in range(3)) / 2**10
+    assert statistics.mcnemar(a, b) == (8, 2, pytest.approx(by_hand))
+    assert statistics.mcnemar(a, a) == (0, 0, 1.0)
+
+
+def test_paired_difference_covers_the_normal_interval():
+    rng = np.random.default_rng(1)
+    a, b = rng.random(10_000) < 0.99, rng.random(10_000) < 0.98
+    gap, low, high = statistics.paired_difference(a, b)
+    spread = 100 * np.std(a.astype(float) - b) / 100  # std of the mean of 10,000, in points
+    assert gap == pytest.approx(100 * (a.mean() - b.mean()))
+    assert low == pytest.approx(gap - 1.96 * spread, abs=0.15 * spread)  # 2,000 resamples: a few % of noise
+    assert high == pytest.approx(gap + 1.96 * spread, abs=0.15 * spread)
+    assert statistics.paired_difference(a, a) == (0, 0, 0)
+
+
+def test_paired_gain_is_students_t_of_the_differences():
+    gain = statistics.paired_gain([0.992, 0.994, 0.993], [0.99, 0.99, 0.99])
+    reach = 4.302652729911275 * 0.1 / 3**0.5  # differences 0.2, 0.4, 0.3 points: a standard deviation of 0.1
+    assert (gain.mean, gain.low, gain.high) == pytest.approx((0.3, 0.3 - reach, 0.3 + reach))
+    assert str(gain) == "+0.30 points (0.05 to 0.55)"
+    for other in ([0.99], [0.99, 0.98]):
+        with pytest.raises(ValueError, match="two or more pairs"):
+            statistics.paired_gain([0.99], other)
+
+
+def test_the_range_of_one_more_seed():
+    summary = statistics.summarise([0.98, 0.99, 0.97])
+    reach = 9.924843200918287 * 1 * (4 / 3) ** 0.5  # Student's t at 99.5 %, 2 degrees of freedom
+    assert statistics.range_of_one_more(summary) == pytest.approx((98 - reach, 98 + reach))
+
+
+def test_a_span_of_equal_numbers_is_one_number():
+    assert statistics.span([0.381, 0.379]) == "0.38" and statistics.span([3, 1, 2], 0) == "1 to 3"
+
+
+def test_shifted_probabilities_are_the_mean_over_shifts(mnist):
+    """By hand: each image moved pixel by pixel into a blank one, answered, averaged."""
+    torch.manual_seed(0)
+    model, images = models.MLP().eval(), mnist.test.images[:5]
+    inputs = data.prepare(images, recipes.MLP)
+    expected = torch.zeros(5, 10, dtype=torch.float64)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            moved = torch.zeros_like(images)
+            moved[:, max(down, 0) : 28 + min(down, 0), max(right, 0) : 28 + min(right, 0)] = images[
+                :, max(-down, 0) : 28 + min(-down, 0), max(-right, 0) : 28 + min(-right, 0)
+            ]
+            expected += models.predict(model, data.prepare(moved, recipes.MLP)).double().softmax(1) / 9
+    assert torch.allclose(statistics.shifted_probabilities(model, inputs), expected, atol=1e-6)
+    none = models.predict(model, inputs).double().softmax(1)
+    assert torch.allclose(statistics.shifted_probabilities(model, inputs, reach=0), none)
+
+
+def test_confusion_counts_rows_as_true_classes():
+    labels = torch.tensor([0, 0, 1, 9])
+    logits = torch.nn.functional.one_hot(torch.tensor([0, 7, 1, 9]), 10).float()
+    matrix = statistics.confusion(logits, labels)
+    assert matrix[0, 7] == 1 and matrix[7, 0] == 0 and matrix.sum() == 4 and np.trace(matrix) == 3
+    assert statistics.correct(logits, labels).tolist() == [True, False, True, True]
+
+
+def test_the_originals_log_equals_itself_and_one_digit_less_is_seen():
+    log = published.original_history(published.ORIGINAL_LENET5_LOG)
+    frame = statistics.compare_with_print(log, log)
+    assert (frame["equal digits"] == "4 of 4").all() and frame.accuracy_gap.max() == 0
+    changed = [row | {"test_loss": row["test_loss"] + 1e-4} for row in log]
+    frame = statistics.compare_with_print(changed, log)
+    assert (frame["equal digits"] == "3 of 4").all() and frame.loss_gap.max() == pytest.approx(1e-4)
+
+
+def test_published_sums_and_bests():
+    lenet5, mlp = (
+        published.original_history(log) for log in (published.ORIGINAL_LENET5_LOG, published.ORIGINAL_MLP_LOG)
+    )
+    assert len(lenet5) == len(mlp) == 15
+    assert sum(published.ORIGINAL_LENET5_LAYERS) == published.ORIGINAL_LENET5_TOTAL - 100 == 61_706
+    assert sum(published.ORIGINAL_MLP_LAYERS) == published.ORIGINAL_MLP_TOTAL + 1_000 == 235_146
+    assert max(row["test_accuracy"] for row in lenet5) == lenet5[14]["test_accuracy"] == published.ORIGINAL_BEST_MLP
+    assert max(row["test_accuracy"] for row in mlp) == mlp[10]["test_accuracy"] == 0.9111
+    assert mlp[5]["test_accuracy"] == published.ORIGINAL_BEST_LENET5
+
+
+def test_layer_signals_of_known_weights():
+    model = models.MLP((4,), initialisation="uniform01")
+    with torch.no_grad():
+        model.layers[1].weight.fill_(1)
+        model.layers[1].weight[0] = -1  # ReLU makes this output 0; the layer itself puts out -784
+        model.layers[3].weight.fill_(1)
+    frame = statistics.layer_signals(model, torch.ones(2, 1, 28, 28), torch.tensor([0, 1]))
+    assert frame["layer"].tolist() == ["784-4", "4-10"]
+    assert frame["mean |output|"].tolist() == [784, 3 * 784]
+    assert all(not module._forward_hooks for module in model.modules())
+
+
+def test_saturated_share():
+    logits = torch.tensor([[10.0, 0, 0], [0, 0, 0]])
+    assert statistics.saturated_share(logits) == 0.5
+
+
+def test_plots_draw_one_seed_and_many():
+    history = published.original_history(published.ORIGINAL_LENET5_LOG)
+    for seeds in (1, 3):
+        figure = curves.training_curves({"LeNet-5": [history] * seeds, "MLP": [history] * seeds}, history)
+        assert len(figure.axes) == 4
+        assert len(figure.axes[0].collections) == (0 if seeds == 1 else 2)  # a band only where there are seeds
+        assert len(curves.overfitting([history] * seeds, "LeNet-5").axes) == 2
+    assert curves.lowest_test_loss([history]) == 6
+    summary = {name: statistics.summarise([0.98, 0.99]) for name in ("LeNet-5", "MLP")}
+    assert comparison.accuracies(summary, 99.05).axes[0].get_xlabel() == "test accuracy (%)"
+    steps = pd.DataFrame({"step": ["a", "b"], "mean": [90.0, 98.0], "low": [88.0, 97.9], "high": [92.0, 98.1]})
+    assert [label.get_text() for label in curves.ladder(steps).axes[0].get_yticklabels()] == ["a", "b"]
+
+
+def test_a_model_of_ones_own_is_drawn_too():
+    history = published.original_history(published.ORIGINAL_LENET5_LOG)
+    names = ("LeNet-5", "MLP", "small MLP", "my model", "my other model")
+    figure = curves.training_curves({name: [history] for name in names})
+    assert [line.get_label() for line in figure.axes[0].lines] == list(names)
+    assert len(comparison.class_errors(pd.DataFrame(1.0, range(10), names)).axes[0].containers) == 5
+    summary = {name: statistics.summarise([0.98, 0.99]) for name in names}
+    assert len(comparison.accuracies(summary, 99.05).axes[0].get_yticks()) == 5

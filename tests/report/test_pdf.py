@@ -1,0 +1,542 @@
+"""The report as a PDF: what is in it, what it refuses, and each pitfall on the way from a notebook to a page."""
+
+import base64
+import datetime
+import io
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+import pytest
+from nbconvert.exporters import get_exporter
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+from pypdf import PdfReader
+from pypdfium2 import PdfDocument, PdfPage
+from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
+
+from mnist_helpers.__main__ import main
+from mnist_helpers.report import exporter
+from mnist_helpers.report.pdf.pieces import PdfError
+from mnist_helpers.report.pdf.tables import read_tables
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PIXEL = base64.b64encode(
+    base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+).decode()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    """report.pdf as `make report` writes it from the notebooks in git."""
+    target = tmp_path_factory.mktemp("pdf") / "report.pdf"
+    exporter.build_pdf(NOTEBOOKS, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def pages(report) -> list[str]:
+    return texts(report)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    toml = 'title = "손글씨 숫자 분류"\nname = "김철수"\ncourse = "인공신경망과 딥러닝"\ndate = "2026-11-25"\n'
+    (tmp_path / "report.toml").write_text(toml, encoding="utf-8")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(project: Path, *cells, name: str = "01_test") -> Path:
+    path = project / "notebooks" / f"{name}.ipynb"
+    nbformat.write(new_notebook(cells=list(cells)), path)
+    return path
+
+
+def ran(source: str = "run()", *outputs) -> dict:
+    return new_code_cell(source, execution_count=1, outputs=list(outputs))
+
+
+def shown(metadata=None, **data) -> dict:
+    kinds = {"html": "text/html", "text": "text/plain", "markdown": "text/markdown", "png": "image/png"}
+    return new_output("display_data", {kinds[key]: value for key, value in data.items()}, metadata=metadata or {})
+
+
+def texts(path: Path) -> list[str]:
+    """Each page's text, as Chrome's viewer finds it."""
+    raw = [page.get_textpage().get_text_range() for page in PdfDocument(path)]
+    return [text.replace("\r\n", "\n").replace("\ufffe", "-") for text in raw]  # U+FFFE: a hyphen that ends a line
+
+
+def letters(page: PdfPage) -> list[tuple[float, float, float, float]]:
+    """(left, bottom, right, top) of every letter, as high as its font, in points from the page's lower left corner."""
+    text = page.get_textpage()
+    boxes = (text.get_charbox(index, loose=True) for index in range(text.count_chars()))
+    return [box for box in boxes if box[0] < box[2]]  # a blank has no extent
+
+
+def pictures(page: PdfPage) -> list[tuple[float, float, float, float]]:
+    """(left, bottom, right, top) of every picture."""
+    return [thing.get_bounds() for thing in page.get_objects([FPDF_PAGEOBJ_IMAGE])]
+
+
+def text_of(project: Path, *cells, code: str = "hide") -> str:
+    """The text of the PDF of one chapter with these cells, blanks and line breaks made one."""
+    exporter.build_pdf([write(project, *cells)], project / "out.pdf", code)
+    return " ".join(" ".join(texts(project / "out.pdf")).split())
+
+
+# --- the report itself ----------------------------------------------------------------------------------------
+
+
+def headings() -> list[str]:
+    """The headings of all chapters, in order, as Markdown has them."""
+    sources = [
+        (cell.source if cell.cell_type == "markdown" else output_text(cell))
+        for path in NOTEBOOKS
+        for cell in nbformat.read(path, 4).cells
+    ]
+    return [line.lstrip("# ") for source in sources for line in re.findall(r"^#{1,3} .+$", source, re.M)]
+
+
+def output_text(cell) -> str:
+    return "\n".join(output.get("data", {}).get("text/markdown", "") for output in cell.get("outputs", []))
+
+
+def flat(outline) -> list[str]:
+    return [title for entry in outline for title in (flat(entry) if isinstance(entry, list) else [entry.title])]
+
+
+def test_the_outline_is_the_headings(report):
+    names = [f"{path.stem}.ipynb" for path in NOTEBOOKS]
+    wanted = ["Abstract", *headings(), "References", "The code", *names, "How this was made"]
+    assert [" ".join(title.split()) for title in flat(PdfReader(report).outline)] == wanted
+
+
+def test_every_font_is_embedded(report):
+    fonts = {}
+    for page in PdfReader(report).pages:
+        for font in (page["/Resources"].get("/Font") or {}).values():
+            font = font.get_object()
+            inner = font["/DescendantFonts"][0].get_object() if "/DescendantFonts" in font else font
+            fonts[font["/BaseFont"]] = inner["/FontDescriptor"]
+    assert len(fonts) >= 5
+    for name, descriptor in fonts.items():
+        assert {"/FontFile2", "/FontFile3"} & set(descriptor), name
+        assert re.search("LibertinusSerif|SourceSansPro|DejaVuSans|NanumGothic|NewCMMath|NewComputerModern", name), name
+
+
+def test_it_is_accessible(report):
+    reader = PdfReader(report)
+    root = reader.trailer["/Root"]
+    assert root["/Lang"] == "en" and root["/MarkInfo"]["/Marked"]
+    assert reader.metadata.title == exporter.read_settings(ROOT / "report.toml").title
+    assert b"pdfuaid:part" in root["/Metadata"].get_data()
+    alternatives = {"/Figure": [], "/Formula": []}
+
+    def walk(node):
+        node = node.get_object()
+        if isinstance(node, list):
+            for child in node:
+                walk(child)
+        elif isinstance(node, dict):
+            if node.get("/S") in alternatives:
+                alternatives[node["/S"]].append(node.get("/Alt"))
+            if "/K" in node:
+                walk(node["/K"])
+
+    walk(root["/StructTreeRoot"])
+    assert all(map(all, alternatives.values()))
+    assert any(r"\times" in text for text in alternatives["/Formula"]) and len(alternatives["/Figure"]) >= 20
+
+
+def test_nothing_that_is_no_text_is_in_the_text(pages):
+    first = next(number for number, page in enumerate(pages[4:], 4) if re.search(r"^The code$", page, re.M))
+    text = re.sub(r"\w\*\*\d", "", "\n".join(pages[:first] + pages[-1:]))  # without the powers of printed source
+    for sign in (r"\frac", r"\text", "<Figure", "it/s", "NaN", "??", "$$", "#item", "**", "\ufffd"):
+        assert sign not in text, sign
+
+
+def test_figures_and_tables_are_numbered_captioned_and_referred_to(pages):
+    captions, said = {}, ""
+    for path in NOTEBOOKS:
+        for cell in nbformat.read(path, 4).cells:
+            said += cell.source if cell.cell_type == "markdown" else output_text(cell).replace("**", "")
+            for output in cell.get("outputs", []):
+                about = output.get("metadata", {}).get("report", {})
+                if about.get("label"):
+                    captions[about["label"]] = about["caption"]
+    text = " ".join(" ".join(pages).split())
+    assert len(captions) > 30
+    for label, caption in captions.items():
+        assert f"{label}. {caption}"[:45] in text, label
+        assert len(re.findall(rf"{label}(?!\d)(?!\. {re.escape(caption[:20])})", said)) >= 1, (
+            f"no text refers to {label}"
+        )
+
+
+def test_references_are_links(report):
+    links = [a.get_object() for page in PdfReader(report).pages for a in page.get("/Annots", [])]
+    inside = [link for link in links if "/Dest" in link or link.get("/A", {}).get("/S") == "/GoTo"]
+    outside = [link["/A"]["/URI"] for link in links if "/URI" in link.get("/A", {})]
+    assert len(inside) > 100  # contents, references to figures, tables and chapters
+    assert "https://doi.org/10.1109/5.726791" in outside
+
+
+def test_the_numbers_of_the_abstract_are_those_of_the_results(pages):
+    results = json.loads((ROOT / "figures" / "results.json").read_text(encoding="utf-8"))
+    known = {"95", "3", "1", "2", "5", "10,000", "784", "256", "128", "10", "75", "33", "61,806", "234,146"}
+    for entry in results.values():
+        for value in (entry["value"], entry["n"], *(entry["interval"] or ())):
+            known |= {f"{value:,.{digits}f}".replace("-", "−") for digits in range(3)}
+    known.add(f"{results['lenet5_parameters']['value'] / results['mlp_parameters']['value']:.0%}".rstrip("%"))
+    body = re.sub(r"LeNet-5|MLP 784-[\d-]+|chapter \d", "", pages[1].split("Abstract", 2)[-1].rsplit("\n", 1)[0])
+    numbers = re.findall(r"−?\d[\d,]*(?:\.\d+)?", body)
+    assert len(numbers) > 30
+    assert not [number for number in numbers if number.rstrip(",") not in known]
+
+
+def test_the_references_are_those_that_the_chapters_link_to_and_the_originals_own(pages):
+    end = "\n".join(pages).rsplit("\nReferences\n", 1)[1]
+    listed = "".join(end.split("\nThe code\n", 1)[0].split())
+    linked = unquote("".join(cell.source for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells))
+    bibliography = (ROOT / "mnist_helpers/report/references.bib").read_text(encoding="utf-8")
+    for key, entry in re.findall(r"@\w+\{([^,]+),(.*?)\n\}", bibliography, re.S):
+        (place,) = re.findall(r"(?:doi|url) = \{(.*?)\}", entry)
+        assert (place in listed) == (place in linked or key.startswith("original-")), key
+
+
+def test_no_page_is_nearly_empty_and_nothing_runs_off_the_paper(report):
+    for number, page in enumerate(PdfDocument(report), 1):
+        width, height, boxes = *page.get_size(), letters(page)
+        lowest = min(bottom for _, bottom, _, top in boxes if 60 < top < height - 60)
+        assert lowest < 0.8 * height, f"page {number} is nearly empty"
+        assert all(left > 50 and right < width - 50 for left, _, right, _ in boxes), f"page {number} runs off"
+
+
+def test_the_last_page_tells_how_it_was_made(pages):
+    last = " ".join(pages[-1].split())
+    made = nbformat.read(NOTEBOOKS[0], 4).metadata["report"]
+    assert f"{made['trainings']}, together" in last and "make report" in last and "make test" in last
+    assert all(str(seed) in last for seed in made["seeds"]) and "torch" in last
+    assert re.search(r"commit [0-9a-f]{12}|mnist_helpers \d", last)
+
+
+def test_the_bytes_are_the_same_each_time_and_the_file_is_small(report, tmp_path):
+    exporter.build_pdf(NOTEBOOKS, tmp_path / "again.pdf")
+    assert (tmp_path / "again.pdf").read_bytes() == report.read_bytes()
+    assert report.stat().st_size < 5_000_000
+
+
+def test_the_committed_pdf_is_of_these_notebooks(pages):
+    committed = texts(ROOT / "report.pdf")
+    assert committed[1].split() == pages[1].split()  # the abstract
+    assert re.findall(r"(?:Figure|Table) \d\.\d+\. .*", "\n".join(committed)) == re.findall(
+        r"(?:Figure|Table) \d\.\d+\. .*", "\n".join(pages)
+    )
+
+
+# --- pitfalls on the way --------------------------------------------------------------------------------------
+
+
+def test_korean_is_found_everywhere(project):
+    table = "<table><tr><th>이름</th></tr><tr><td>숫자</td></tr></table>"
+    text = text_of(project, new_markdown_cell("# 1 데이터\n\n한국어 **굵게** `코드`"), ran("run()", shown(html=table)))
+    for words in ("손글씨", "김철수", "인공신경망과", "데이터", "한국어", "굵게", "코드", "이름", "숫자"):
+        assert words in text, words
+    assert PdfReader(project / "out.pdf").metadata.author == "김철수"
+    fonts = {
+        font.get_object()["/BaseFont"]
+        for p in PdfReader(project / "out.pdf").pages
+        for font in p["/Resources"]["/Font"].values()
+    }
+    assert any("NanumGothicBold" in font for font in fonts) and not any("ExtraBold" in font for font in fonts)
+
+
+def test_formulas_that_jupyter_shows(project):
+    formulas = (
+        "\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}",
+        "\\begin{equation*}\nE = mc^2\n\\end{equation*}",
+        r"$$\begin{cases} 1 & \text{if } x > 0 \\ 0 & \text{else} \end{cases}$$",
+        r"$$\hat y = \arg\max_k z_k, \quad \operatorname*{arg\,max}_k z_k$$",
+        r"- $\frac{a}{b}$ in a list, $ \frac{c}{d} $ with blanks, \\(e\\)",
+        r"$\mathtt{mono}$ and $\mathsf{sans}$, which must not meet names of the template",
+        "\\begin{eqnarray}\nf &=& g\n\\end{eqnarray}",
+    )
+    text = text_of(project, new_markdown_cell("# 1 Formulas"), *map(new_markdown_cell, formulas))
+    assert "begin" not in text and "frac" not in text and "\\" not in text
+    assert "DejaVu" not in text
+    assert "arg max" in text.replace("\u2006", " ").replace("argmax", "arg max") and "else" in text
+
+
+def test_footnotes_of_two_cells_do_not_collide(project):
+    text = text_of(
+        project, new_markdown_cell("# 1 A\n\none[^1]\n\n[^1]: first"), new_markdown_cell("two[^1]\n\n[^1]: second")
+    )
+    assert "first" in text and "second" in text
+
+
+def test_an_open_fence_does_not_swallow_the_next_cell(project):
+    text = text_of(project, new_markdown_cell("# 1 A\n\n```python\nx = 1"), new_markdown_cell("The *next* cell"))
+    assert "The next cell" in text
+
+
+def test_links_between_headings_and_chapters(project):
+    first = write(project, new_markdown_cell("# 1 One\n\n[see](#1.1-The-part) [two](02_two.ipynb)\n\n## 1.1 The part"))
+    second = write(
+        project, new_markdown_cell("# 2 Two\n\nchapter 1, [a part](01_test.ipynb#1.1-The-part)"), name="02_two"
+    )
+    exporter.build_pdf([first, second], project / "out.pdf", "hide")
+    pages = PdfReader(project / "out.pdf").pages  # title, contents, and the two chapters
+    assert [len(page.get("/Annots", [])) for page in pages[2:4]] == [2, 2]
+    (project / "build").mkdir()
+    first.rename(project / "build" / first.name)  # executed alone, as `report --chapters 1` does
+    exporter.build_pdf([project / "build" / first.name], project / "one.pdf", "hide")
+
+
+def test_pictures_of_markdown(project):
+    (project / "notebooks" / "dot.png").write_bytes(base64.b64decode(PIXEL))
+    attached = new_markdown_cell("![attached](attachment:a.png)", attachments={"a.png": {"image/png": PIXEL}})
+    cells = new_markdown_cell('# 1 A\n\n![a dot](dot.png)\n\n<img src="dot.png" alt="html">'), attached
+    text_of(project, *cells)
+    assert sum(len(pictures(page)) for page in PdfDocument(project / "out.pdf")) == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("a\n\n---\nNote: kept\n\n---\n\nb", "Note: kept"),
+        ("in C:\\temp\\new", "C:\\temp\\new"),
+        ("one<br>two, H<sub>2</sub>O", "two, H2O"),
+        ('```python\nx = "arg_max"\n```', 'x = "arg_max"'),
+        ("> # A heading in a quotation", "A heading in a quotation"),
+        ("## **1.1 Bold** heading", "1.1 Bold heading"),
+        ("## A [link](https://x.org)[^1]\n\n[^1]: noted", "noted"),
+        ("As in Figure 1 of LeCun et al.", "Figure 1 of LeCun"),
+        ("between $5 and $6 each", "between $5 and $6 each"),
+        ("| a | b |\n| - | - |\n" + "".join(f"| r{i} | {i} |\n" for i in range(120)), "r119"),
+        ("<table><tr><td>left</td><td>right</td></tr></table>", "left right"),
+        ("`" + "z" * 300 + "`", "z" * 80),
+    ],
+)
+def test_markdown_that_students_write(project, source, shown):
+    assert shown in text_of(project, new_markdown_cell("# 1 A"), new_markdown_cell(source))
+    assert_on_paper(project / "out.pdf")
+
+
+def assert_on_paper(path: Path) -> None:
+    for page in PdfDocument(path):
+        for left, bottom, right, _ in letters(page) + pictures(page):
+            assert left > 50 and right < page.get_width() - 50 and bottom > 20
+
+
+def test_attachments_of_one_name_are_two_pictures(project):
+    red, blue = (base64.b64encode(png(colour)).decode() for colour in ("red", "blue"))
+    cells = [
+        new_markdown_cell("![x](attachment:a.png)", attachments={"a.png": {"image/png": data}}) for data in (red, blue)
+    ]
+    text_of(project, new_markdown_cell("# 1 A"), *cells)
+    images = {image.data for page in PdfReader(project / "out.pdf").pages for image in page.images}
+    assert len(images) == 2
+
+
+def png(colour: str, size=(4, 4)) -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", size, colour).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_what_is_too_large_is_made_to_fit(project):
+    wide = "<tr>" + "".join(f"<td>{i}.123456</td>" for i in range(30)) + "</tr>"
+    head = "<tr>" + "".join(f"<th>column {i}</th>" for i in range(30)) + "</tr>"
+    picture = base64.b64encode(png("red", (300, 4000))).decode()
+    text = text_of(
+        project,
+        new_markdown_cell("# 1 A"),
+        ran("t", shown(html=f"<table><thead>{head}</thead>{wide}</table>")),
+        ran("p", shown(png=picture), shown({"image/png": {"width": 2000}}, png=base64.b64encode(png("red")).decode())),
+        ran("o", new_output("stream", name="stdout", text=("word " * 160 + "\n") * 20)),
+        ran("m", shown(markdown="$$x$$\n\n" + "many words\n\n" * 80)),
+        ran("l", shown(html="<table>" + f"<tr><td>{'long ' * 60}</td></tr>" * 16 + "</table>")),
+    )
+    assert_on_paper(project / "out.pdf")
+    assert text.count("column 0") == 3 and "29.123456" in text
+
+
+def test_html_outputs(project):
+    two = "<table><caption>The first.</caption><tr><td>one</td></tr></table><table><tr><td>two</td></tr></table>"
+    empty = "<table><thead><tr><th></th></tr></thead><tbody></tbody></table>"
+    outputs = shown(html="<b>bold</b> words", text="<HTML object>"), shown(html=two), shown(html=empty, text="Empty")
+    text = text_of(project, new_markdown_cell("# 1 A"), ran("h", *outputs))
+    assert all(words in text for words in ("bold words", "The first.", "one", "two"))
+
+
+def test_outputs_as_a_reader_sees_them(project):
+    bar = {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "100%|##| 9/9 [00:01, 9.0it/s]"}
+    text = text_of(
+        project,
+        new_markdown_cell("# 1 A"),
+        ran("a", new_output("stream", name="stdout", text="10 %\r100 %\n\x1b[31mred\x1b[0m text")),
+        ran("b", new_output("stream", name="stderr", text="a warning")),
+        ran("c", new_output("display_data", bar), shown(text="<Figure size 640x480 with 1 Axes>")),
+        ran("d", shown(text="[<matplotlib.lines.Line2D at 0x7f>]"), shown(text="42")),
+    )
+    assert "100 % red text" in text and "42" in text
+    for sign in ("10 % 100", "[31m", "a warning", "it/s", "<Figure", "matplotlib"):
+        assert sign not in text, sign
+
+
+@pytest.mark.parametrize(("code", "found"), [("appendix", True), ("show", True), ("hide", False)])
+def test_code_is_whole_where_it_is_asked_for(project, code, found):
+    line = "x = '" + "y" * 300 + "end'  # a comment " + "of many words " * 20 + "last"
+    text = text_of(project, new_markdown_cell("# 1 A"), ran(line), code=code).replace(" ", "")
+    assert ("y" * 300 + "end'" in text) == found and ("wordslast" in text) == found
+    assert_on_paper(project / "out.pdf")
+
+
+def test_a_long_table_repeats_its_head(project):
+    rows = "".join(f"<tr><td>row {i}</td><td>{i}.5</td></tr>" for i in range(120))
+    html = f"<table><thead><tr><th>name</th><th>figure of it</th></tr></thead><tbody>{rows}</tbody></table>"
+    about = {"report": {"role": "table", "label": "Table 1.1", "caption": "A long one."}}
+    text = text_of(project, new_markdown_cell("# 1 A\n\nTable 1.1 is long."), ran("t", shown(about, html=html)))
+    assert text.count("figure of it") >= 3 and text.count("A long one.") == 1 and "row 119" in text
+
+
+def test_decimal_points_stand_below_one_another():
+    rows = "".join(f"<tr><td>x</td><td>{number}</td></tr>" for number in ("1.25", "1,000", "–", "NaN"))
+    (table,) = read_tables(f"<table><thead><tr><th>a</th><th>b</th></tr></thead>{rows}</table>")
+    assert table["align"] == ["left", "right"]
+    assert [row[1].get("pad", "") for row in table["rows"]] == ["", ".25", "", ""]
+    assert table["header"] == [[{"text": "a"}, {"text": "b"}]]
+
+
+def test_a_table_with_spans():
+    html = "<table><tr><th colspan=2>both</th></tr><tr><td rowspan='2'>a</td><td>1</td></tr><tr><td>2</td></tr></table>"
+    (table,) = read_tables(html)
+    assert table["header"][0][0]["colspan"] == 2 and table["rows"][0][0]["rowspan"] == 2 and len(table["align"]) == 2
+
+
+def test_a_figure_is_drawn_from_its_own_svg_or_from_the_notebook(project, monkeypatch):
+    import matplotlib.pyplot as plt
+
+    from mnist_helpers.report import Chapter
+
+    monkeypatch.setenv("MNIST_REPORT_OUT", str(project))
+    outputs = []
+    monkeypatch.setattr(
+        "mnist_helpers.report.chapter.display", lambda d, metadata=None, raw=True: outputs.append((d, metadata))
+    )
+    chapter = Chapter("01_test")
+    figure, ax = plt.subplots()
+    ax.set_title("축 이름 searchable")
+    chapter.figure(figure, "one", "A caption.")
+    (data, metadata), _ = outputs
+    image = base64.b64encode(data["image/png"]).decode()
+    cells = new_markdown_cell("# 1 A\n\nFigure 1.1"), ran("f", shown(metadata, png=image, text=data["text/plain"]))
+    assert "축 이름 searchable" in text_of(project, *cells)
+    (project / "figures" / "01_test_one.svg").write_text("<svg/>", encoding="utf-8")  # of another run
+    assert "searchable" not in text_of(project, *cells) and "A caption." in text_of(project, *cells)
+
+
+# --- what is refused ------------------------------------------------------------------------------------------
+
+FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", traceback=[]))
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (new_code_cell("x = 1"), r"chapter 01_test, cell 2 \('x = 1'\) has not been run.*make report"),
+        (FAILED, r"cell 2 \('1 / 0'\) failed with ZeroDivisionError. Mend it"),
+        (new_markdown_cell(r"$\undefinedthing{x}$"), r"cell 2: the formula \\undefinedthing\{x\} cannot be read"),
+        (new_markdown_cell("$$\na\n\nb\n$$"), r"cell 2: a formula in \$\$ must not contain an empty line"),
+        (new_markdown_cell("![a](gone.png)"), "cell 2 shows a picture that does not exist, gone.png"),
+        (
+            new_markdown_cell("![a](https://x.org/a.png)"),
+            "cell 2 shows https://x.org/a.png, and a report fetches nothing",
+        ),
+        (new_markdown_cell("[a](gone.md)"), "cell 2 links to gone.md, which does not exist"),
+        (new_markdown_cell("[a](01_gone.ipynb)"), "cell 2 links to 01_gone.ipynb, which does not exist"),
+        (new_markdown_cell("[a](#Gone)"), "cell 2 links to #Gone, which does not exist"),
+        (new_markdown_cell("a \U0001f389 party"), "cell 2 cannot be typeset: .*Write it in another way"),
+        (ran("print('\U0001f389')"), "chapter 01_test, cell 2 cannot be typeset: .*Write it in another way"),
+        (new_markdown_cell(r"$\left(x\right|$"), "cell 2 cannot be typeset|cell 2: the formula"),
+        (new_markdown_cell("see Figure 1.7 here"), "cell 2 refers to Figure 1.7, which does not exist"),
+    ],
+)
+def test_bad_notebooks_are_refused_by_name_and_cell(project, cell, message):
+    (project / "report.pdf").write_bytes(b"the one before")
+    with pytest.raises(PdfError, match=message):
+        exporter.build_pdf([write(project, new_markdown_cell("# 1 A"), cell)], project / "report.pdf")
+    assert (project / "report.pdf").read_bytes() == b"the one before"
+    assert [path.name for path in project.iterdir() if path.suffix == ".part"] == []
+
+
+def test_the_command_line(project, capsys):
+    write(project, new_markdown_cell("# 1 A"))
+    write(project, new_markdown_cell("# 2 B"), ran("x = 1"), name="02_b")
+    assert main(["pdf"]) == 0 and main(["pdf", "2", "-o", "two.pdf", "--code", "hide"]) == 0
+    assert len(PdfReader("report.pdf").pages) > len(PdfReader("two.pdf").pages)
+    (project / "report.toml").write_text("title = ", encoding="utf-8")
+    assert main(["pdf"]) == 2 and main(["pdf", "7"]) == 2
+    (project / "report.toml").write_text("title = ''", encoding="utf-8-sig")
+    assert main(["pdf"]) == 2
+    (project / "report.toml").unlink()
+    assert main(["pdf", "-o", str(project)]) == 2 and main(["pdf", "-o", ""]) == 2
+    (project / "notebooks" / "02_b.ipynb").write_text("{", encoding="utf-8")
+    assert main(["pdf"]) == 2
+    errors = capsys.readouterr().err
+    assert len(errors.splitlines()) == 6 and "title must not be empty" in errors and "cannot be written" in errors
+    assert "02_b.ipynb is not a notebook" in errors
+    assert "report.toml is not valid TOML" in errors and "there is no chapter 7" in errors
+
+
+def test_nbconvert_and_jupyterlab_know_the_format(project):
+    assert get_exporter("report") is exporter.ReportExporter and exporter.ReportExporter.export_from_notebook
+    path = write(project, new_markdown_cell("# 1 A\n\nwords"), ran("x = 1"))
+    command = [sys.executable, "-m", "nbconvert", "--to", "report", str(path)]
+    subprocess.run(command, check=True, cwd=project.parent, capture_output=True)
+    assert "words" in texts(path.with_suffix(".pdf"))[2]
+
+
+def test_a_date_in_words_is_shown_and_changes_no_bytes(project, monkeypatch):
+    (project / "report.toml").write_text('date = "November 2026"', encoding="utf-8")
+    assert "November 2026" in text_of(project, new_markdown_cell("# 1 A"))
+    before = (project / "out.pdf").read_bytes()
+
+    class Later(datetime.date):
+        @classmethod
+        def today(cls):
+            return cls(2031, 2, 3)
+
+    monkeypatch.setattr(datetime, "date", Later)
+    text_of(project, new_markdown_cell("# 1 A"))
+    assert (project / "out.pdf").read_bytes() == before
+    (project / "report.toml").write_text("", encoding="utf-8")
+    assert "2031-02-03" in text_of(project, new_markdown_cell("# 1 A"))
+
+
+def test_without_git_the_version_is_the_source(tmp_path, monkeypatch):
+    assert exporter._source(tmp_path) == f"mnist_helpers {version('mnist_helpers')}"
+    monkeypatch.setenv("PATH", "")
+    assert exporter._source(ROOT) == exporter._source(tmp_path)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_stock_html_export_stays_good(path):
+    html, _ = get_exporter("html")().from_filename(str(path))
+    about = [
+        output.metadata.get("report", {})
+        for cell in nbformat.read(path, 4).cells
+        for output in cell.get("outputs", [])
+        if "metadata" in output
+    ]
+    assert html.count("<img") == sum(one.get("role") == "figure" for one in about)
+    assert all(one["label"] in html for one in about if "label" in one)

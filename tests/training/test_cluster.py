@@ -1,0 +1,82 @@
+"""Two local ranks under torchrun share the seeds of a recipe and gather one table."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from mnist_helpers.training import recipes, studies
+from mnist_helpers.__main__ import main
+
+QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=1)
+recipes.RECIPES |= {"QUICK": QUICK, "WILD": replace(QUICK, name="WILD", optimizer="sgd", learning_rate=1e30)}
+quick = studies.Study("quick", (QUICK,), (0, 1, 2), keeps_networks=True)
+studies.STUDIES = {"quick": quick, "other": studies.Study("other", (QUICK.changed("OTHER"),), (0, 1, 2, 3))}
+pretrained.FOLDER = Path("weights")
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def torchrun(tmp_path):
+    """torchrun's two ranks in a project folder of their own."""
+    (tmp_path / "report.toml").write_text("")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "script.py"]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run([*launch, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    return run
+
+
+def test_two_ranks_share_the_seeds_and_reuse_what_is_finished(torchrun, tmp_path):
+    first = torchrun("train", "QUICK", "--seeds", "0-2")
+    assert first.returncode == 0, first.stderr
+    table = [line.split() for line in first.stdout.splitlines() if line.strip().startswith("QUICK")]
+    assert [(row[1], row[-1]) for row in table] == [("0", "0"), ("1", "1"), ("2", "0")]
+    for path in tmp_path.glob("runs/*seed1-*/run.json"):
+        record = json.loads(path.read_text())
+        record["environment"]["seconds"] = -7.0  # a mark that only the finished run has
+        path.write_text(json.dumps(record))
+    (again,) = tmp_path.glob("runs/*seed2-*")
+    again.rename(tmp_path / "lost")  # as if its rank had been killed
+    second = torchrun("train", "QUICK", "--seeds", "0-2")
+    assert second.returncode == 0, second.stderr
+    seconds = [line.split()[4] for line in second.stdout.splitlines() if line.strip().startswith("QUICK")]
+    assert len(seconds) == 3 and [value == "-7" for value in seconds] == [False, True, False]
+    (found,) = tmp_path.glob("runs/*seed2-*/run.json")
+    histories = [json.loads(path.read_text())["history"] for path in (found, tmp_path / "lost/run.json")]
+    assert histories[0] == histories[1]
+
+
+def test_a_failure_on_a_rank_is_named_and_the_exit_code_says_so(torchrun, tmp_path):
+    failed = torchrun("train", "WILD", "--seeds", "0-1")
+    assert failed.returncode == 1
+    assert "error: 2 trainings failed: WILD with seed 0: the loss is" in failed.stderr
+
+
+def test_two_ranks_share_studies_and_the_first_writes_them(torchrun, tmp_path):
+    shared = torchrun("study")
+    assert shared.returncode == 0, shared.stderr
+    assert shared.stdout.count("study quick: 3 of 3 trainings to do") == 1
+    assert shared.stdout.count("study other: 1 of 4 trainings to do") == 1  # the others are those of "quick"
+    for name, n in (("quick", 3), ("other", 4)):
+        entries = json.loads((tmp_path / f"studies/{name}.json").read_text())
+        recipe = {"quick": "QUICK", "other": "OTHER"}[name]
+        assert [(entry["name"], entry["seed"]) for entry in entries] == [(recipe, seed) for seed in range(n)]
+    assert (tmp_path / "studies/quick.npz").is_file() and (tmp_path / "weights/quick.safetensors").is_file()
+    again = torchrun("study")
+    assert again.returncode == 0 and "study other: 0 of 4 trainings to do" in again.stdout

@@ -1,0 +1,199 @@
+"""Nothing is lost: checkpoints, kills, locks, full disks, damaged and foreign files, listing and pruning."""
+
+import hashlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnist_helpers import training
+from mnist_helpers.training import recipes, storage
+from mnist_helpers.training.run import format_epoch
+
+CPU = torch.device("cpu")
+QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=3)
+CYCLE = replace(QUICK, name="CYCLE", optimizer="adamw", weight_decay=0.01, schedule="one-cycle", shuffle=True)
+LONG = replace(CYCLE, name="LONG", epochs=8)  # a good second an epoch
+ROOT = Path(__file__).parents[2]
+
+
+def interrupt_after(recipe, epochs: int, runs) -> Path:
+    """Train, and stop as Ctrl-C would after so many epochs; the folder of the run."""
+    folder = storage.folder(recipe, 42, runs, CPU, torch.get_num_threads())
+
+    def stop(row):
+        if row["epoch"] == epochs - 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training.train(recipe, 42, runs=runs, device="cpu", on_epoch=stop)
+    return folder
+
+
+def assert_equal(run, other) -> None:
+    assert run.history == other.history and run.epoch == other.epoch
+    assert torch.equal(run.predictions, other.predictions)
+    assert all(torch.equal(value, other.state[key]) for key, value in run.state.items())
+
+
+REGULARIZED = {"dropout": 0.2, "batch_norm": True, "ema": 0.99, "augmentation": recipes.AUGMENTATION, "calm": 0.5}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"validation": 1_000, "model": "LeNet5", "widths": (), "resize": "pad"},
+        REGULARIZED,
+        {"patience": 1, "validation": 500, "batch_size": 100, "schedule": "constant", "epochs": 12},
+    ],
+    ids=["plain", "validation", "regularized", "early stopping"],
+)
+def test_an_interrupted_training_goes_on_with_the_same_digits(change, few, tmp_path, capsys, recwarn):
+    recipe = replace(CYCLE, **change)
+    whole = training.train(recipe, 42, runs=tmp_path / "whole", device="cpu")
+    assert (len(whole.history) < recipe.epochs) == bool(recipe.patience)
+    printed = capsys.readouterr().out
+    folder = interrupt_after(recipe, 1, tmp_path / "runs")
+    assert storage.beside(folder, "checkpoint").is_file()
+    seen = []
+    resumed = training.train(recipe, 42, runs=tmp_path / "runs", device="cpu", on_epoch=seen.append)
+    assert_equal(resumed, whole)
+    assert "\n".join(map(format_epoch, seen)) == printed.strip()  # what was finished is shown again
+    assert not storage.beside(folder, "checkpoint").exists()
+    assert not [warning for warning in recwarn if "set aside" in str(warning.message)]  # others may warn as they like
+
+
+def test_a_training_goes_on_from_the_checkpoint_and_reuse_false_starts_over(few, tmp_path):
+    folder = interrupt_after(QUICK, 2, tmp_path)
+    state = storage.load_checkpoint(folder)
+    state["history"][0]["train_loss"] = -1.0  # a mark that only the checkpoint has
+    storage.save_checkpoint(folder, state)
+    assert training.train(QUICK, 42, runs=tmp_path, device="cpu").history[0]["train_loss"] == -1.0
+    assert training.train(QUICK, 42, runs=tmp_path, device="cpu", reuse=False).history[0]["train_loss"] > 0
+
+
+def test_a_damaged_or_foreign_checkpoint_is_set_aside(few, tmp_path):
+    whole = training.train(QUICK, 42, runs=tmp_path / "whole", device="cpu")
+    foreign = storage.beside(interrupt_after(replace(QUICK, learning_rate=0.02), 1, tmp_path), "checkpoint")
+    for message in ("its checksum is wrong", "it is of another recipe, seed or version"):
+        path = storage.beside(interrupt_after(QUICK, 1, tmp_path), "checkpoint")
+        path.write_bytes(path.read_bytes()[:-1] if "checksum" in message else foreign.read_bytes())
+        with pytest.warns(UserWarning, match=f"{message}.*starts over"):
+            assert_equal(training.train(QUICK, 42, runs=tmp_path, device="cpu"), whole)
+        shutil.rmtree(storage.folder(QUICK, 42, tmp_path, CPU, torch.get_num_threads()))
+    assert len(list(tmp_path.glob(f"{storage.UNFINISHED}/.damaged-*"))) == 2
+
+
+def start(recipe: str, runs: Path, *, before: str = "") -> subprocess.Popen:
+    """A process of its own that trains a recipe of this file."""
+    code = f"import torch; torch.set_num_threads(1)\n{before}\nfrom tests.test_storage import *\n"
+    code += f"training.train({recipe}, 42, runs={str(runs)!r}, device='cpu')"
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-W", "error::UserWarning", "-c", code], cwd=ROOT, **streams)
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_digits(tmp_path):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        whole = training.train(LONG, 42, runs=tmp_path / "whole", device="cpu")
+        moments = random.Random(0)
+        for _ in range(3):
+            process = start("LONG", tmp_path / "runs")
+            assert process.stdout.readline().startswith("Epoch: 0")  # so there is a checkpoint
+            time.sleep(moments.uniform(0, 1))
+            process.kill()
+            assert not process.communicate()[1]
+            assert len(list(tmp_path.glob("runs/.unfinished/*.checkpoint"))) == 1
+        assert_equal(training.train(LONG, 42, runs=tmp_path / "runs", device="cpu"), whole)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_second_process_waits_and_reuses(few, tmp_path, capsys, monkeypatch):
+    folder = storage.folder(QUICK, 42, tmp_path, CPU, torch.get_num_threads())
+    finished = training.train(QUICK, 42, runs=tmp_path / "elsewhere", device="cpu")
+    with storage.locked(folder):
+        capsys.readouterr()
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+        second = threading.Thread(
+            target=lambda: training.train(QUICK, 42, runs=tmp_path, device="cpu"), daemon=True
+        )  # an own FileLock object, so it waits as another process would
+        second.start()
+        deadline = time.monotonic() + 60
+        while "waiting" not in capsys.readouterr().err and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert second.is_alive() and not folder.exists()
+        storage.save(replace(finished, environment=finished.environment | {"seconds": -1.0}), folder)
+    second.join(60)
+    assert training.train(QUICK, 42, runs=tmp_path, device="cpu").environment["seconds"] == -1.0
+
+
+def test_a_full_disk_is_one_clear_error_and_harms_no_finished_run(tmp_path):
+    finished = training.train(QUICK, 7, runs=tmp_path, device="cpu")
+    resource = pytest.importorskip("resource", reason="needs a limit on file sizes, which Windows lacks")
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({2**16}, {resource.RLIM_INFINITY}))"
+    process = start("QUICK", tmp_path, before=limit)
+    errors = process.communicate()[1]
+    assert process.returncode == 1
+    assert "cannot be written to: File too large. Free some space there" in errors.splitlines()[-1]
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".part", ".checkpoint")]
+    assert_equal(training.train(QUICK, 7, runs=tmp_path, device="cpu"), finished)
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_training(tmp_path):
+    (tmp_path / "runs").write_text("a file, where a folder should be")
+    with pytest.raises(training.TrainingError, match=r"runs cannot be written to: .*make it writable"):
+        training.train(QUICK, 42, runs=tmp_path / "runs", device="cpu")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return  # root may write everywhere
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(training.TrainingError, match="locked cannot be written to: Permission denied"):
+        training.train(QUICK, 42, runs=tmp_path / "locked", device="cpu")
+
+
+def test_docstrings_and_comments_decide_nothing(tmp_path, monkeypatch):
+    keys = []
+    for docstring, value in (("One.", 1), ("Two.", 1), ("Two.", 2)):
+        for name in storage.DIGITS:
+            (tmp_path / name).write_text(f'"""{docstring}"""\ndef f():\n    """{docstring}"""\n    return {value}\n')
+        monkeypatch.setattr(storage, "__file__", str(tmp_path / "storage.py"))
+        storage._source_hash.cache_clear()
+        keys.append(storage._source_hash("MLP"))
+    storage._source_hash.cache_clear()
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_models_key_follows_its_own_class_and_no_other_models(tmp_path, monkeypatch):
+    def key(**lines):
+        classes = [f"class {name}({base}):\n    x = {lines.get(name, 1)}\n" for name, base in bases.items()]
+        (tmp_path / "models.py").write_text("".join(classes))
+        storage._source_hash.cache_clear()
+        return storage._source_hash("Mine")
+
+    bases = {"Root": "nn.Module", "Block": "Root", "Mine": "Block", "Other": "Mine", "Part": "Other"}
+    for name in storage.DIGITS[1:]:
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(storage, "__file__", str(tmp_path / "storage.py"))
+    keys = [key(), key(Other=2), key(Part=2), key(Mine=2), key(Block=2), key(Root=2)]
+    storage._source_hash.cache_clear()
+    assert keys[0] == keys[1] == keys[2] and len(set(keys)) == 4
+
+
+def test_the_key_follows_recipe_seed_device_threads_and_source(tmp_path, monkeypatch):
+    def key(recipe=QUICK, seed=42, threads=1):
+        return storage.folder(recipe, seed, tmp_path, CPU, threads).name
+
+    assert key(replace(QUICK, name="RENAMED")) == key()
+    different = {key(), key(seed=43), key(threads=2), key(replace(QUICK, weight_decay=0.1))}
+    monkeypatch.setattr(storage, "_source_hash", lambda model: hashlib.sha256(b"edited").hexdigest())
+    assert len(different | {key()}) == 5

@@ -1,0 +1,149 @@
+"""Studies: what is missing is trained, what is finished is kept, and nothing of other recipes is ever shown."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mnist_helpers import data, training
+from mnist_helpers.__main__ import main
+from mnist_helpers.analysis import published
+from mnist_helpers.training import models, recipes, studies
+
+ROOT = Path(__file__).parents[2]
+QUICK = replace(recipes.MLP_SMALL, name="QUICK", epochs=1, batch_size=1000)
+SMOOTH = replace(QUICK, name="SMOOTH", label_smoothing=0.1)
+STUDY = studies.Study("quick", (QUICK, SMOOTH), (1, 2), keeps_networks=True)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project folder of its own, whose one study is STUDY."""
+    (tmp_path / "report.toml").write_text("")
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studies, "STUDIES", {"quick": STUDY})
+    monkeypatch.setattr("mnist_helpers.training.pretrained.FOLDER", tmp_path / "weights")
+    return tmp_path
+
+
+def test_a_study_is_trained_once_read_back_and_its_networks_kept(project, monkeypatch, capsys):
+    assert main(["study"]) == 0
+    assert "4 trainings to do, about" in capsys.readouterr().out
+    found = studies.read("quick")
+    run = training.train_many(SMOOTH, [2], device="cpu")[0]  # from runs/
+    result = found["SMOOTH"][1]
+    assert (result.seed, result.epoch, result.recipe) == (2, run.epoch, SMOOTH)
+    assert result.history[0] == pytest.approx(run.history[0], abs=1e-6)
+    test = data.load(device="cpu").test
+    assert result.wrong.tolist() == (run.predictions.argmax(1) != test.labels).nonzero()[:, 0].tolist()
+    assert result.test_accuracy == pytest.approx(1 - len(result.wrong) / 10_000, abs=1e-9)
+    kept, exact = studies.probabilities("quick")["SMOOTH"][1], run.predictions.double().softmax(1)
+    assert (kept - exact).abs().max() <= 0.0005 + 1e-12  # thousandths, rounded
+    model, recipe = training.pretrained("quick")
+    assert recipe == QUICK and not model.training
+    first, inputs = training.train_many(QUICK, [1], device="cpu")[0].model(), data.prepare(test.images, recipe)
+    assert torch.equal(models.predict(model, inputs), models.predict(first, inputs))
+    before = {path: path.read_bytes() for path in project.glob("studies/*")}
+    monkeypatch.setattr(training, "train_jobs", lambda jobs: pytest.fail("trained again") if jobs else {})
+    assert main(["study", "quick"]) == 0
+    assert "0 of 4 trainings to do" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in project.glob("studies/*")} == before
+
+
+def test_what_is_finished_at_ctrl_c_is_kept_and_the_rest_is_trained_later(project, monkeypatch, capsys):
+    whole = training.train_jobs
+
+    def interrupted(jobs):
+        whole(jobs[:1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_jobs", interrupted)
+    assert main(["study"]) == 130
+    assert len(json.loads((project / "studies/quick.json").read_text())) == 1
+    with pytest.raises(studies.StudyError, match=r"quick\.json lacks 3 of 4 trainings .*'QUICK' with seed 2"):
+        studies.read("quick")
+    monkeypatch.setattr(training, "train_jobs", whole)
+    capsys.readouterr()
+    assert main(["study"]) == 0
+    assert "3 of 4 trainings to do" in capsys.readouterr().out
+    assert len(studies.read("quick")["QUICK"]) == 2
+
+
+def test_stopped_before_the_first_is_finished_nothing_is_written(project, monkeypatch):
+    def interrupted(jobs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_jobs", interrupted)
+    assert main(["study"]) == 130
+    assert not (project / "studies").exists()
+
+
+def test_a_study_of_other_recipes_is_an_error(project, monkeypatch):
+    studies.run([STUDY])
+    changed = replace(STUDY, recipes=(QUICK, replace(SMOOTH, label_smoothing=0.2)))
+    monkeypatch.setattr(studies, "STUDIES", {"quick": changed})
+    with pytest.raises(studies.StudyError, match="lacks 2 of 4 trainings of today's recipes, the first 'SMOOTH'"):
+        studies.read("quick")
+
+
+def test_a_damaged_study_is_named(project):
+    (project / "studies").mkdir()
+    for content in ("[{", '[{"name": "QUICK"}]', '[{"name": "A", "seed": 1, "recipe": {"model": "MLP", "magic": 1}}]'):
+        (project / "studies/quick.json").write_text(content)
+        with pytest.raises(
+            studies.StudyError, match=r"studies/quick\.json is damaged, or of a version with other recip"
+        ):
+            studies.read("quick")
+    np.savez(project / "studies/quick.npz", other=np.zeros(1))
+    with pytest.raises(studies.StudyError, match=r"studies/quick\.npz is damaged, or lacks answers"):
+        studies.probabilities("quick")
+
+
+def test_a_study_that_is_not_there_says_where_it_is(project):
+    for read in (studies.read, studies.probabilities):
+        with pytest.raises(studies.StudyError, match=r"there is no \S*quick\.(json|npz)\. The project's folder has it"):
+            read("quick")
+
+
+def test_unknown_names_are_refused(capsys):
+    assert main(["study", "nothing"]) == 2
+    assert "there is no study 'nothing'; there are sweep, alone" in capsys.readouterr().err
+    with pytest.raises(data.DataError, match="no pretrained network 'lenet'; there are"):
+        training.pretrained("lenet")
+
+
+def test_what_a_study_takes_from_another_has_its_own_name(project):
+    studies.run([STUDY])
+    other = studies.Study("other", (QUICK.changed("OTHER"),), (2,))
+    studies.run([other])
+    (entry,) = json.loads((project / "studies/other.json").read_text())
+    assert entry["name"] == "OTHER" and studies.read("quick")["QUICK"][1].recipe.name == "QUICK"
+
+
+@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "studies").glob("*.json")])
+def test_the_committed_studies_are_of_todays_recipes(name):
+    """Whether they are complete is asked by the chapter that shows them."""
+    jobs = studies.STUDIES[name].jobs
+    for entry in json.loads((ROOT / "studies" / f"{name}.json").read_text(encoding="utf-8")):
+        recipe = recipes.Recipe.of(entry["name"], entry["recipe"])
+        assert (recipe, entry["seed"]) in jobs and entry["hash"] == recipe.hash()
+        assert entry["name"] in [known.name for known, _ in jobs]
+
+
+@pytest.mark.parametrize("path", sorted(pretrained.FOLDER.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_pretrained_networks_reach_their_stated_accuracy(path, mnist):
+    model, recipe = training.pretrained(path.stem)
+    hits = (models.predict(model, data.prepare(mnist.test.images, recipe)).argmax(1) == mnist.test.labels).sum().item()
+    stated = float(pretrained.read(path.stem)[1]["test_accuracy"]) * 10_000
+    assert abs(hits - stated) <= 2  # another machine's sums may tip an image that lies on the edge
+    assert recipe == recipes.get(recipe.name)
+
+
+def test_doubted_labels_are_mnists(mnist):
+    for index, (label, votes) in published.LABEL_DOUBTS.items():
+        assert mnist.test.labels[index] == label and votes <= 2
