@@ -19,21 +19,23 @@ from PIL import Image
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.pdf.fonts import FAMILIES, font_files
-from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
+from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, STRICT, read_settings
 
 
 class Chapter:
     """One notebook of the report, such as Chapter("03_lenet5").
 
+    figures, tables: their keys in the order of their numbers, with blanks between. A number belongs to its key, so a
+    cell that is run again or moved keeps it; a key that is not among them gets the next free number.
     A notebook opened by hand writes under build/live; only `report` replaces what is committed.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, *, figures: str = "", tables: str = ""):
         self.name, self.number = name, int(name[:2])
         self.settings = read_settings()
         self.folder = Path(os.environ.get(OUT) or project_path("build/live")) / "figures"
         self.results: dict[str, dict] = {}
-        self._count = {"figure": 0, "table": 0}
+        self._keys = {"figure": figures.split(), "table": tables.split()}
         plt.style.use(str(files("mnist_helpers.plots") / "style.mplstyle"))
         _add_fonts()
 
@@ -52,10 +54,22 @@ class Chapter:
         """Show a sentence whose numbers were computed."""
         display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
 
-    def figure(self, figure: Figure, name: str, caption: str) -> None:
-        """Show a figure under its number and caption, and write it to figures/<chapter>_<name>.png and .svg."""
-        label, drawn = self._label("figure"), {}
-        stem = self.folder / f"{self.name}_{name}"
+    def check(self, holds: bool, claim: str) -> None:
+        """A claim of the text. Where other values break it, the notebook says so and goes on.
+
+        In the tests, which guard what is committed, it is an AssertionError.
+        """
+        if holds:
+            return
+        if os.environ.get(STRICT):
+            raise AssertionError(claim)
+        text = f"**With these values it does not hold that** {claim}."
+        display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "broken claim"}}, raw=True)
+
+    def figure(self, figure: Figure, key: str, caption: str) -> None:
+        """Show a figure under its number and caption, and write it to figures/<chapter>_<key>.png and .svg."""
+        label, drawn = self._label("figure", key), {}
+        stem = self.folder / f"{self.name}_{key}"
         for kind, metadata in (("svg", {"Date": None}), ("png", {})):
             content = io.BytesIO()
             figure.savefig(content, format=kind, metadata=metadata)
@@ -72,9 +86,9 @@ class Chapter:
         plt.close(figure)
         self._caption(label, caption)
 
-    def table(self, frame: pd.DataFrame, caption: str, **about) -> None:
+    def table(self, frame: pd.DataFrame, key: str, caption: str, **about) -> None:
         """Show a table, without its index, under its number and caption; about: more for the output's metadata."""
-        label = self._label("table")
+        label = self._label("table", key)
         self._caption(label, caption)
         about = {"role": "table", "label": label, "caption": caption} | about
         html, text = frame.to_html(index=False, border=0, na_rep="–"), frame.to_string(index=False, na_rep="–")
@@ -103,13 +117,15 @@ class Chapter:
              "n": f"{e['n']:,}", "unit": e["unit"]}
             for key, e in self.results.items()
         ]  # fmt: skip
-        self.say(f"Table {self.number}.{self._count['table'] + 1} lists the numbers that this chapter stands for.")
+        self.say(f"{self._label('table', 'results')} lists the numbers that this chapter stands for.")
         caption = f"Headline numbers of chapter {self.number}, as in figures/results.json."
-        self.table(pd.DataFrame(rows), caption, results=self.results)
+        self.table(pd.DataFrame(rows), "results", caption, results=self.results)
 
-    def _label(self, kind: str) -> str:
-        self._count[kind] += 1
-        return f"{kind.capitalize()} {self.number}.{self._count[kind]}"
+    def _label(self, kind: str, key: str) -> str:
+        keys = self._keys[kind]
+        if key not in keys:
+            keys.append(key)
+        return f"{kind.capitalize()} {self.number}.{keys.index(key) + 1}"
 
     def _caption(self, label: str, caption: str) -> None:
         text = f"**{label}.** {caption}"

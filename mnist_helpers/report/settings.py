@@ -18,6 +18,7 @@ else:
 FIRST_SEED = 42
 OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.json go; `report` and the tests set it
 SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's
+STRICT = "MNIST_REPORT_STRICT"  # environment: a claim that does not hold stops the chapter; the tests set it
 CODE = ("appendix", "show", "hide")
 COLAB = "colab"  # the tag of cells that only Colab needs; not in the PDF
 
