@@ -15,11 +15,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except Exception as error:
-        code = getattr(error, "exit_code", 2 if isinstance(error, ValueError) else None)
-        if code is None:  # a bug of ours: its traceback helps
+        if not hasattr(error, "exit_code"):  # not one of ours: a fault, whose traceback helps
             raise
         print(f"error: {error}", file=sys.stderr)
-        return code
+        return error.exit_code
     except KeyboardInterrupt:
         print("\nstopped; trainings are kept in runs/ up to their last epoch, and go on there", file=sys.stderr)
         return 130
@@ -75,29 +74,19 @@ def _colab(options) -> None:
 
 
 def _train(options) -> None:
-    from mnist_helpers import training
-    from mnist_helpers.training import cluster, recipes
+    from mnist_helpers.training import jobs, recipes
 
     recipe = recipes.get(options.recipe)
-    if cluster.is_launched():
-        return _train_share(recipe, options.seeds)
-    for run in training.train_many(recipe, options.seeds):
-        print(f"{recipe.name}, seed {run.seed}, {run.environment['seconds']:.0f} s, epoch {run.epoch} kept")
-        print(run.log())
-
-
-def _train_share(recipe, seeds: range) -> None:
-    """This rank's seeds of a recipe under torchrun; the first rank prints a table of all."""
-    import pandas as pd
-
-    from mnist_helpers.training import cluster
-    from mnist_helpers.training.run import describe
-
-    trained, failures = cluster.train_share([(recipe, seed) for seed in seeds])
-    if trained and cluster.is_first():
-        rows = [describe(run.record()) | {"rank": rank} for rank, run in trained]
-        print(pd.DataFrame(rows).sort_values("seed").to_string(index=False), flush=True)
-    cluster.raise_failures(failures)
+    if jobs.is_launched():
+        trained, failures = jobs.train_share([(recipe, seed) for seed in options.seeds])
+    else:
+        trained, failures = [(None, run) for run in jobs.train_many(recipe, options.seeds)], []
+    for number, run in trained if jobs.is_first() else []:
+        rank = "" if number is None else f", rank {number}"
+        seconds = f"{run.environment['seconds']:.0f} s"
+        print(f"{recipe.name}, seed {run.seed}, {seconds}, epoch {run.epoch} kept, {run.test_accuracy:.2%}{rank}")
+        print(run.log(), flush=True)
+    jobs.raise_failures(failures)
 
 
 def _study(options) -> None:

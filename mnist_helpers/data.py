@@ -1,27 +1,26 @@
-"""MNIST as two resident tensors per split, read from the four official gzip files, or from a course's tar files.
+"""MNIST, or any other 28 x 28 images of ten classes, as two resident tensors per split.
 
-`files` alone knows where the four are. Nothing is unpacked and nothing is written beside them, so a read-only
-checkout and several processes at once work. Preprocessing returns tensors that equal torchvision's to the last bit,
-for a whole split at once.
+From the four official files, which `download` finds, a folder of IDX files, a course's tar file, or tensors. Nothing is
+unpacked and nothing is written beside them. Preprocessing returns tensors that equal torchvision's to the last bit, for
+a whole split at once.
 """
 
 from __future__ import annotations
 
 import gzip
-import lzma
-import re
-import tarfile
+import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
+from mnist_helpers import archive
 from mnist_helpers.download import MD5 as MD5
 from mnist_helpers.download import DataError, files
 from mnist_helpers.files import project_path
@@ -51,10 +50,43 @@ class Digits:
 
 @dataclass(frozen=True)
 class Mnist:
-    """The official split: 60,000 training and 10,000 test digits."""
+    """Training and test images: MNIST's 60,000 and 10,000, or others of that form; classes: the labels' names."""
 
     train: Digits
     test: Digits
+    classes: tuple[str, ...] = tuple("0123456789")
+
+    def __post_init__(self):
+        for name, part in (("train", self.train), ("test", self.test)):
+            images, labels = part.images, part.labels
+            if not len(images) or images.dtype != torch.uint8 or images.shape[1:] != (28, 28):
+                raise DataError(f"{name}: expected uint8 images [N, 28, 28], got {images.dtype} {list(images.shape)}")
+            if (
+                labels.dtype != torch.int64
+                or labels.shape != images.shape[:1]
+                or not 0 <= labels.min() <= labels.max() < 10
+            ):
+                raise DataError(f"{name}: expected {len(images)} labels from 0 to 9 as int64, got {labels}")
+
+    @cached_property
+    def hash(self) -> str:
+        """16 hexadecimal digits of all images and labels: part of what a run is kept by."""
+        parts = (part for digits in (self.train, self.test) for part in (digits.images, digits.labels))
+        return hashlib.sha256(b"".join(part.cpu().numpy().tobytes() for part in parts)).hexdigest()[:16]
+
+    @cached_property
+    def scale(self) -> tuple[float, float]:
+        """(mean, standard deviation) of the training pixels in [0, 1], to four decimals: MNIST's are MEAN and STD."""
+        values = torch.arange(256, dtype=torch.float64) / 255
+        counts = sum(part.flatten().int().bincount(minlength=256).cpu() for part in self.train.images.split(5_000))
+        mean = (values @ counts.double() / counts.sum()).item()
+        std = ((values - mean).square() @ counts.double() / counts.sum()).sqrt().item()
+        return round(mean, 4), round(std, 4)
+
+    def to(self, device: torch.device) -> Mnist:
+        moved = Mnist(self.train.to(device), self.test.to(device), self.classes)
+        vars(moved).update({"hash": self.hash, "scale": self.scale})
+        return moved
 
 
 def best_device(device: str | torch.device | None = None) -> torch.device:
@@ -68,74 +100,55 @@ def best_device(device: str | torch.device | None = None) -> torch.device:
 
 def load(root: str | Path = "data", device: str | torch.device | None = None) -> Mnist:
     """MNIST from its four files, wherever `files` finds them; DataError as there."""
-    device = best_device(device)
-    mnist = _load(project_path(root))
-    return mnist if device.type == "cpu" else Mnist(mnist.train.to(device), mnist.test.to(device))
+    return _load(project_path(root)).to(best_device(device))
 
 
 @lru_cache(maxsize=2)
 def _load(root: Path) -> Mnist:
-    path = files(root)
-    splits = [
-        Digits(_read_idx(path[f"{part}-images-idx3-ubyte.gz"]), _read_idx(path[f"{part}-labels-idx1-ubyte.gz"]).long())
+    return _read_four(files(root))
+
+
+def load_idx(folder: str | Path, classes: Sequence[str] = tuple("0123456789")) -> Mnist:
+    """Another data set in MNIST's format, such as Fashion-MNIST: train-images-idx3-ubyte and so on, perhaps with .gz.
+
+    folder: as torchvision fills it ("data/FashionMNIST/raw") or a package of the system; classes: the labels' names.
+    DataError names a file that is missing or of another form.
+    """
+    folder, path = project_path(folder), {}
+    for name in MD5:
+        plain = folder / name.removesuffix(".gz")
+        path[name] = next((p for p in (folder / name, plain) if p.is_file()), None)
+        if path[name] is None:
+            raise DataError(f"{folder} holds no {name}, packed or unpacked; give the folder that has all four files")
+    return _read_four(path, tuple(classes))
+
+
+def _read_four(path: dict[str, Path], *classes) -> Mnist:
+    read = {name: _read_idx(place) for name, place in path.items()}
+    parts = (
+        Digits(read[f"{part}-images-idx3-ubyte.gz"], read[f"{part}-labels-idx1-ubyte.gz"].long())
         for part in ("train", "t10k")
-    ]
-    return Mnist(*splits)
+    )
+    return Mnist(*parts, *classes)
 
 
 def _read_idx(path: Path) -> Tensor:
     """One IDX file: bytes 0, 0, 8 (uint8), the number of dimensions, each as big-endian int32, then the data."""
-    raw = np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8)
-    shape = np.frombuffer(raw[4 : 4 + 4 * raw[3]].tobytes(), ">i4")
-    return torch.from_numpy(raw[4 + 4 * raw[3] :].reshape(*shape).copy())
+    try:
+        content = path.read_bytes()
+        raw = np.frombuffer(gzip.decompress(content) if path.suffix == ".gz" else content, np.uint8)
+        start = 4 + 4 * raw[3]
+        shape = np.frombuffer(raw[4:start].tobytes(), ">i4")
+        if tuple(raw[:3]) != (0, 0, 8):
+            raise ValueError("it does not begin as one")
+        return torch.from_numpy(raw[start:].reshape(*shape).copy())
+    except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
+        raise DataError(f"{path.name} is no IDX file of bytes, or a damaged one ({error})") from error
 
 
 def load_png_tar(path: str | Path) -> Digits:
-    """The digits of a tar file of {ID}_{Label}.png, 28 x 28 pixels, light on dark as MNIST's, in the order of the IDs.
-
-    Folders and the hidden files that macOS adds are passed over. DataError names a file of another name, size or
-    kind, a broken picture, a path that leads out of the archive, and an ID that comes twice.
-    """
-    found: dict[int, tuple[Tensor, int]] = {}
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                name = PurePosixPath(member.name)
-                if member.isdir() or name.name.startswith("."):
-                    continue
-                number, label, image = _read_member(archive, member, name, f"{path}: {member.name!r}")
-                if number in found:
-                    raise DataError(f"{path}: {member.name!r} has the ID {number}, as another picture before it")
-                found[number] = image, label
-            archive.fileobj.seek(archive.offset)
-            if archive.fileobj.read(512) != bytes(512):  # tarfile takes a cut inside a header for the end
-                raise tarfile.ReadError("it ends too early")
-    except FileNotFoundError as error:
-        raise DataError(f"there is no file {path}") from error
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-        reason = str(error).partition(":")[0]  # tarfile adds a line for each compression it has tried
-        raise DataError(f"{path} is no tar file, or a damaged one ({reason}); fetch it again") from error
-    if not found:
-        raise DataError(f"{path} holds no pictures; expected files such as 00001_5.png")
-    images, labels = zip(*(found[number] for number in sorted(found)), strict=True)
-    return Digits(torch.stack(images), torch.tensor(labels))
-
-
-def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, name: PurePosixPath, who: str):
-    """(ID, label, uint8 [28, 28]) of one picture of the archive, which is read and never unpacked to disk."""
-    if name.is_absolute() or ".." in name.parts or not member.isfile():
-        raise DataError(f"{who} is a link or leads out of the archive; make it again with plain files")
-    match = re.fullmatch(r"(\d+)_(\d)\.png", name.name)
-    if not match:
-        raise DataError(f"{who} is not named {{ID}}_{{Label}}.png, such as 00001_5.png")
-    try:
-        with Image.open(archive.extractfile(member), formats=["PNG"]) as picture:
-            if picture.size != (28, 28):
-                raise DataError(f"{who} has {picture.width} x {picture.height} pixels, expected 28 x 28")
-            pixels = np.array(picture.convert("L"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{who} is not a readable PNG picture ({error})") from error
-    return int(match[1]), int(match[2]), torch.from_numpy(pixels)
+    """The digits of a course's tar file of {ID}_{Label}.png, 28 x 28 pixels, in the order of the IDs; see `archive`."""
+    return Digits(*archive.read(path))
 
 
 def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0, train: int = 0) -> tuple[Digits, Digits]:
@@ -158,11 +171,11 @@ def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0, train: int =
     return digits[rest.sort().values], digits[held_out.sort().values]
 
 
-def prepare(images: Tensor, recipe) -> Tensor:
+def prepare(images: Tensor, recipe, scale: tuple[float, float] = (MEAN, STD)) -> Tensor:
     """A recipe's preprocessing: uint8 [N, 28, 28] -> float32 [N, 1, S, S] with S = 28 or 32.
 
-    Reads recipe.permuted, recipe.resize ("none", "pad" or "bilinear") and recipe.normalise (subtract 0.1307, divide
-    by 0.3081).
+    Reads recipe.permuted, recipe.resize ("none", "pad" or "bilinear") and recipe.normalise: True subtracts and divides
+    by scale, a mean and a standard deviation (Mnist.scale of other data); a recipe can have two numbers of its own.
     """
     if images.dtype != torch.uint8 or images.shape[1:] != (28, 28):
         raise DataError(f"expected uint8 images [N, 28, 28], got {images.dtype} {list(images.shape)}")
@@ -173,7 +186,10 @@ def prepare(images: Tensor, recipe) -> Tensor:
     elif recipe.resize == "bilinear":
         images = resize_bilinear(images)
     inputs = images.unsqueeze(1).float().div_(255)
-    return inputs.sub_(MEAN).div_(STD) if recipe.normalise else inputs
+    if recipe.normalise is False:
+        return inputs
+    mean, std = scale if recipe.normalise is True else recipe.normalise
+    return inputs.sub_(mean).div_(std)
 
 
 def pixel_order(pixels: int = 784, seed: int = 0) -> Tensor:
@@ -186,31 +202,10 @@ def permute(images: Tensor) -> Tensor:
     return images.flatten(1)[:, pixel_order(images[0].numel()).to(images.device)].view_as(images)
 
 
-@lru_cache(maxsize=4)
-def resize_bilinear(images: Tensor, size: int = 32) -> Tensor:
-    """uint8 [N, 28, 28] -> uint8 [N, size, size], bit for bit what torchvision's Resize gives on PIL images.
-
-    PIL resamples rows, rounds to uint8, then resamples columns, with weights in 22-bit fixed point (Pillow's
-    Resample.c). Both passes are matrix products over integers below 2**53, so float64 computes them exactly.
-    The result is kept for the same tensor, since every training of a report asks for it again.
-    """
-    weights = _pil_bilinear_weights(images.shape[-1], size)
-    resized = torch.empty(len(images), size, size, dtype=torch.uint8)
-    for part, result in zip(images.cpu().split(500), resized.split(500), strict=True):  # small parts stay in the cache
-        values = part.double()
-        for _ in range(2):  # rows, then columns
-            values = values @ weights.T
-            values = values.add_(2**21).div_(2**22).floor_().clamp_(0, 255).transpose(-1, -2)
-        result.copy_(values)
-    return resized.to(images.device)
-
-
-def _pil_bilinear_weights(old: int, new: int) -> Tensor:
-    """[new, old] weights of Pillow's triangle filter for enlarging, rounded to 22 bits."""
-    centre = (torch.arange(new, dtype=torch.float64) + 0.5) * old / new
-    distance = (torch.arange(old, dtype=torch.float64) + 0.5 - centre[:, None]).abs()
-    weights = (1 - distance).clamp_(min=0)
-    return (weights / weights.sum(1, keepdim=True)).mul_(2**22).add_(0.5).floor_()
+def resize_bilinear(images: Tensor) -> Tensor:
+    """uint8 [N, 28, 28] -> uint8 [N, 32, 32]; of all MNIST images, bit for bit torchvision's Resize on PIL images."""
+    whole = images[:, None].cpu()  # on a GPU the sums are rounded otherwise
+    return F.interpolate(whole, size=(32, 32), mode="bilinear", antialias=True)[:, 0].to(images.device)
 
 
 def draw_seed() -> int:

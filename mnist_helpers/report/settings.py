@@ -26,6 +26,8 @@ COLAB = "colab"  # the tag of cells that only Colab needs; not in the PDF
 class SettingsError(ValueError):
     """report.toml cannot be used; the message names the key and what is expected."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -6,7 +6,7 @@ torchvision.transforms.v2 distorts all images of a batch alike; called image by 
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import lru_cache
 
 import torch
@@ -32,6 +32,8 @@ class Augmentation:
     elastic: float = 0.0
 
     def __post_init__(self):
+        for key, value in asdict(self).items():
+            object.__setattr__(self, key, float(value))
         if any(not value >= 0 for value in astuple(self)) or self.scale >= 1:
             raise ValueError(f"an augmentation's limits must be 0 or more, and its scale below 1: {self}")
 

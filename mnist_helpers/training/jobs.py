@@ -1,47 +1,99 @@
-"""train(recipe, seed) -> Run: a finished run is reused, an unfinished one goes on; many of them on every core."""
+"""train(recipe, seed) -> Run; many trainings, one a core of this machine, or shared by many machines under torchrun.
+
+A finished run is reused, and an unfinished one goes on after its last epoch.
+"""
 
 from __future__ import annotations
 
+import atexit
+import os
+import pickle
+import signal
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
+import cloudpickle  # also takes the classes of a notebook to other processes
 import torch
+import torch.distributed as dist
 
-from mnist_helpers import data
+from mnist_helpers import data as digits
+from mnist_helpers.data import Mnist
+from mnist_helpers.files import project_path
 from mnist_helpers.progress import Progress
-from mnist_helpers.training import parallel, storage
-from mnist_helpers.training.loop import fit
-from mnist_helpers.training.recipes import Recipe
-from mnist_helpers.training.run import Run, describe_environment, format_epoch
-from mnist_helpers.training.storage import TrainingError
+from mnist_helpers.training import runs as kept
+from mnist_helpers.training.loop import TrainingError, fit
+from mnist_helpers.training.recipe import Recipe, RecipeError
+from mnist_helpers.training.runs import Run, describe_environment, format_epoch
+
+Job = tuple[Recipe, int]  # and seed
 
 
 def print_epoch(row: dict) -> None:
     print(format_epoch(row), flush=True)
 
 
-def train(recipe: Recipe, seed: int, *, root="data", runs="runs", device=None, reuse=True, on_epoch=print_epoch) -> Run:
+def train(
+    recipe: Recipe, seed: int, *, data: Mnist | None = None, runs="runs", device=None, reuse=True, on_epoch=print_epoch
+) -> Run:
     """Train a recipe with a seed; a finished equal run is reused, an unfinished one goes on.
 
-    root, runs: folders of data and runs, relative ones from the project's. device: None picks CUDA, MPS or the CPU.
-    on_epoch: called with each row of the history, those of earlier times too; prints a line of it by default.
-    Raises TrainingError where a loss is not finite or `runs` cannot be written to.
+    data: other images than MNIST's. runs: where runs are kept, a relative folder from the project's. device: None
+    picks CUDA, MPS or the CPU, which takes one thread. on_epoch: called with each row of the history, those of earlier
+    times too; prints a line of it by default. RecipeError for what cannot be trained, TrainingError where a loss is not
+    finite or `runs` cannot be written to.
     """
-    device = data.best_device(device)
-    folder = storage.folder(recipe, seed, runs, device, torch.get_num_threads())
-    run = storage.load(folder, recipe) if reuse else None
+    device = digits.best_device(device)
+    data = digits.load() if data is None else data
+    folder = kept.folder_of(recipe, seed, data, runs, device)
+    run = kept.load(folder, recipe) if reuse else None
     if run is None:
-        with storage.locked(folder):
+        with kept.locked(folder), one_thread():
             if reuse:  # another process may have finished it while this one waited
-                run = storage.load(folder, recipe, set_aside=True)
-            else:
-                storage.discard_checkpoint(folder)
+                run = kept.load(folder, recipe, set_aside=True)
             if run is None:
-                return _train_and_keep(recipe, seed, data.load(root, device), device, folder, on_epoch)
+                past = kept.load_checkpoint(folder) if reuse else None
+                return _train_and_keep(recipe, seed, data.to(device), device, folder, past, on_epoch)
     for row in run.history:
         on_epoch(row)
     return run
+
+
+def _train_and_keep(
+    recipe: Recipe, seed: int, mnist: Mnist, device: torch.device, folder: Path, past: dict | None, on_epoch
+) -> Run:
+    """Train from the checkpoint `past` on, if there is one; keep one after each epoch and the run at the end."""
+    start = time.perf_counter()
+    before = past["seconds"] if past else 0.0
+
+    def keep(state: dict) -> None:
+        kept.save_checkpoint(folder, {"seconds": before + time.perf_counter() - start} | state)
+
+    history, best = fit(recipe, seed, mnist, device, on_epoch, past, keep)
+    seconds = round(before + time.perf_counter() - start, 2)
+    wrong = (best["predictions"].argmax(1) != mnist.test.labels.cpu()).nonzero()[:, 0].tolist()
+    environment = describe_environment(device) | {"seconds": seconds}
+    run = Run(recipe, seed, history, **best, wrong=wrong, environment=environment, scale=mnist.scale)
+    kept.save(run, folder)
+    return run
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums are then added in one order, whether one training runs or one a core."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def train_many(recipe: Recipe, seeds: Iterable[int], **options) -> list[Run]:
@@ -53,68 +105,145 @@ def train_grid(recipes: Iterable[Recipe], seeds: Iterable[int], **options) -> di
     """{recipe's name: its runs in the seeds' order}, of every recipe with every seed, as `train_jobs` trains them."""
     recipes, seeds = list(recipes), list(seeds)
     if len({recipe.name for recipe in recipes}) < len(recipes):
-        raise ValueError(f"two recipes have one name: {', '.join(recipe.name for recipe in recipes)}")
+        raise RecipeError(f"two recipes have one name: {', '.join(recipe.name for recipe in recipes)}")
     found = train_jobs([(recipe, seed) for recipe in recipes for seed in seeds], **options)
     return {recipe.name: [found[recipe, seed] for seed in seeds] for recipe in recipes}
 
 
 def train_jobs(
-    jobs: Iterable[tuple[Recipe, int]], *, root="data", runs="runs", device=None, reuse=True
-) -> dict[tuple[Recipe, int], Run]:
-    """The run of each (recipe, seed).
+    jobs: Iterable[Job], *, data: Mnist | None = None, runs="runs", device=None, reuse=True
+) -> dict[Job, Run]:
+    """The run of each (recipe, seed): on a CPU one a core at a time, which beats one after another on all cores.
 
-    On a CPU each core trains one run at a time with one thread: two such processes beat one with two threads.
     After a failure the others are still finished and kept; then the first failure is raised.
     """
-    device, root, runs = data.best_device(device), data.project_path(root), data.project_path(runs)
-    found = {
-        job: storage.load(storage.folder(*job, runs, device, 1), job[0]) if reuse else None
-        for job in dict.fromkeys(jobs)
-    }
-    jobs = [job for job in found if found[job] is None]
-    failures = []
-    if jobs:
-        data.load(root, device)  # a damaged file is one DataError now, not a failure of every job
-        run_jobs = parallel.run_jobs if device.type == "cpu" else _run_in_turn
-        with Progress(sum(recipe.epochs for recipe, _ in jobs), "training, epochs") as progress:
-            for index, outcome in run_jobs(_train_job, [(*job, root, runs, device, reuse) for job in jobs], progress):
-                if isinstance(outcome, Exception):
-                    failures.append((index, outcome))
-                found[jobs[index]] = outcome
+    device, runs = digits.best_device(device), project_path(runs)
+    data = digits.load() if data is None else data
+    folders = {job: kept.folder_of(*job, data, runs, device) for job in dict.fromkeys(jobs)}
+    found = {job: kept.load(folder, job[0]) if reuse else None for job, folder in folders.items()}
+    missing, failures = [job for job, run in found.items() if run is None], []
+    if missing:
+        with Progress(sum(recipe.epochs for recipe, _ in missing), "training, epochs") as progress:
+            work = _side_by_side if device.type == "cpu" else _in_turn
+            options = {"runs": runs, "device": device, "reuse": reuse}
+            for job, outcome in work(missing, data, options, progress):
+                found[job] = outcome
+                failures += [job] if isinstance(outcome, Exception) else []
     if failures:
-        index, error = min(failures, key=lambda failure: failure[0])
+        first = min(failures, key=missing.index)
         others = f" ({len(failures) - 1} more failed)" if failures[1:] else ""
-        raise TrainingError(f"{jobs[index][0].name} with seed {jobs[index][1]} failed: {error}{others}") from error
+        raise TrainingError(f"{first[0].name} with seed {first[1]} failed: {found[first]}{others}") from found[first]
     return found
 
 
-def _train_job(recipe: Recipe, seed: int, root, runs, device, reuse: bool, on_epoch: Callable) -> Run:
-    return train(recipe, seed, root=root, runs=runs, device=device, reuse=reuse, on_epoch=on_epoch)
-
-
-def _run_in_turn(work: Callable, jobs: list[tuple], progress: Progress):
-    """Like parallel.run_jobs, one after another in this process: a GPU is kept busy by one training."""
-    for index, job in enumerate(jobs):
+def _in_turn(jobs: list[Job], mnist: Mnist, options: dict, progress: Progress) -> Iterator[tuple[Job, object]]:
+    """(job, its run or exception): a GPU is kept busy by one training."""
+    for job in jobs:
         try:
-            yield index, work(*job, lambda _: progress.update(progress.done + 1))
+            yield job, train(*job, data=mnist, **options, on_epoch=lambda _: progress.update(progress.done + 1))
         except Exception as error:
-            yield index, error
+            yield job, error
 
 
-def _train_and_keep(recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, folder: Path, on_epoch) -> Run:
-    """Train from the checkpoint on, if there is one; keep a checkpoint after each epoch and the run at the end."""
-    past, start = storage.load_checkpoint(folder), time.perf_counter()
-    before = past["seconds"] if past else 0.0
-    about = {"recipe": recipe.fields(), "seed": seed, "environment": describe_environment(device)}
+# --- one a core -----------------------------------------------------------------------------------------------
 
-    def seconds() -> float:
-        return before + time.perf_counter() - start
+_shared: tuple = ()  # in a worker: the images, and the number of epochs finished by all workers
 
-    def keep(state: dict) -> None:
-        storage.save_checkpoint(folder, about | {"seconds": seconds()} | state)
 
-    history, kept = fit(recipe, seed, mnist, device, on_epoch, past, keep)
-    environment = describe_environment(device) | {"seconds": round(seconds(), 2)}
-    run = Run(recipe, seed, history, **kept, environment=environment)
-    storage.save(run, folder)
-    return run
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _side_by_side(jobs: list[Job], mnist: Mnist, options: dict, progress: Progress) -> Iterator[tuple[Job, object]]:
+    """(job, its run or exception) as they finish. Ctrl-C stops the workers at once and is raised again."""
+    context = get_context("spawn")  # fork is unsafe once torch has started threads, and absent on Windows
+    counter = context.Value("l", 0)
+    start = (cloudpickle.dumps(mnist), counter)
+    pool = ProcessPoolExecutor(min(len(jobs), cores()), context, _start_worker, start)
+    try:
+        waiting = {pool.submit(_work, _packed(job, options)): job for job in jobs}
+        while waiting:
+            finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            progress.update(counter.value)
+            for future in finished:
+                job = waiting.pop(future)
+                yield job, future.exception() or replace(pickle.loads(future.result()), recipe=job[0])
+    except BaseException:  # KeyboardInterrupt, or the caller gave up
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _packed(job: Job, options: dict) -> bytes:
+    module = sys.modules[job[0].network.__module__]
+    own = job[0].code and module.__name__ not in ("__main__", *cloudpickle.list_registry_pickle_by_value())
+    if own:  # a student's own file may have been changed since it was imported: send the class, not its name
+        cloudpickle.register_pickle_by_value(module)
+    return cloudpickle.dumps((job, options))
+
+
+def _start_worker(mnist: bytes, counter) -> None:
+    global _shared
+    _shared = pickle.loads(mnist), counter
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent_process().join()  # killed hard, it could not stop us
+    os._exit(1)
+
+
+def _work(packed: bytes) -> bytes:
+    """The pickled run: as bytes, since torch would pass each tensor through a file in shared memory."""
+    (job, options), (mnist, counter) = pickle.loads(packed), _shared
+
+    def on_epoch(_) -> None:
+        with counter.get_lock():
+            counter.value += 1
+
+    return pickle.dumps(replace(train(*job, data=mnist, **options, on_epoch=on_epoch), recipe=None))
+
+
+# --- on many machines: torchrun starts the ranks --------------------------------------------------------------
+
+
+def is_launched() -> bool:
+    """Was this process started by torchrun?"""
+    return dist.is_available() and dist.is_torchelastic_launched()
+
+
+def is_first() -> bool:
+    """Is this the rank that writes and prints? Outside of torchrun: yes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def train_share(jobs: Sequence[Job]) -> tuple[list[tuple[int, Run]], list[str]]:
+    """Train this rank's share of the first rank's jobs: ([(rank, run)], failures) of all ranks.
+
+    A rank is one core or one GPU. Finished runs are reused. After a failure the others are still trained.
+    """
+    if not dist.is_initialized():  # once a process: a group made anew would meet the old one's addresses
+        dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
+        atexit.register(dist.destroy_process_group)
+    rank, ranks, trained, failures = dist.get_rank(), dist.get_world_size(), [], []
+    gpus = torch.cuda.device_count()
+    device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
+    shared = [list(jobs)]
+    dist.broadcast_object_list(shared)  # machines may have different files, and so miss different trainings
+    for recipe, seed in shared[0][rank::ranks]:
+        try:
+            trained.append((rank, train(recipe, seed, device=device, on_epoch=lambda row: None)))
+        except TrainingError as error:
+            failures.append(str(error))
+    parts = [None] * ranks
+    dist.all_gather_object(parts, (trained, failures))
+    return [entry for part, _ in parts for entry in part], [entry for _, part in parts for entry in part]
+
+
+def raise_failures(failures: Sequence[str]) -> None:
+    """TrainingError that names them all, if there are any."""
+    if failures:
+        raise TrainingError(f"{len(failures)} trainings failed: {'; '.join(failures)}")

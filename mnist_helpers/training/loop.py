@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mnist_helpers import data
 from mnist_helpers.training import models
 from mnist_helpers.training.augmentation import augment
-from mnist_helpers.training.recipes import Recipe
+from mnist_helpers.training.recipe import Recipe, RecipeError
 
 HISTORY_KEYS = (
     "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy",
@@ -54,7 +54,7 @@ def _fit(
     """
     train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
     splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
-    inputs = {name: data.prepare(digits.images, recipe) for name, digits in splits.items()}
+    inputs = {name: data.prepare(digits.images, recipe, mnist.scale) for name, digits in splits.items()}
     step = first_step(recipe, inputs["train"])
     done = _restore(past, step.parts(), device) if past else {"history": [], "best": (-1.0, 0.0)}
     for row in done["history"]:
@@ -124,11 +124,27 @@ def make_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps_an_epo
 def first_step(recipe: Recipe, inputs: Tensor) -> Step:
     """The untrained network and all that trains it, on the device of its training inputs [N, 1, S, S]."""
     model = models.build(recipe).to(inputs.device, memory_format=torch.channels_last)
+    _check(model, inputs[:2], recipe)
     optimizer = make_optimizer(recipe, model)
     schedule = make_schedule(recipe, optimizer, math.ceil(len(inputs) / recipe.batch_size))
     average = _average_of(model, recipe.ema) if recipe.ema else None
     forward = _graphed(model, inputs[: recipe.batch_size]) if inputs.device.type == "cuda" else model
     return Step(recipe, model, forward, optimizer, schedule, average)
+
+
+def _check(model: nn.Module, inputs: Tensor, recipe: Recipe) -> None:
+    """RecipeError unless the network takes the inputs and gives ten logits for each."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            shape = list(models.predict(model, inputs).shape)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        shape = f"an error: {error}"
+    if shape != [len(inputs), data.CLASSES]:
+        hint = "" if recipe.resize != "none" else '; resize="pad" makes them 32 pixels a side'
+        raise RecipeError(
+            f"recipe {recipe.name}: of images {list(inputs.shape)} {recipe.model_name} makes {shape}, and not logits "
+            f"{[len(inputs), data.CLASSES]}{hint}"
+        )
 
 
 def _average_of(model: nn.Module, decay: float) -> AveragedModel:

@@ -1,156 +1,14 @@
-"""Recipe: every hyperparameter of a training. The named recipes, the original report's among them."""
+"""The named recipes, the original report's among them, and those of the many-seed studies."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from itertools import accumulate
 
-from torch import nn
-
-from mnist_helpers.training import models
-from mnist_helpers.training.augmentation import NONE, Augmentation
-
-CHOICES = {
-    "resize": ("none", "pad", "bilinear"),
-    "optimizer": ("adam", "adamw", "sgd"),
-    "schedule": ("constant", "cosine", "one-cycle"),
-    "initialisation": models.INITIALISATIONS,
-    "activation": tuple(models.ACTIVATIONS),
-    "pooling": tuple(models.POOLINGS),
-}
-
-
-@dataclass(frozen=True, repr=False)
-class Recipe:
-    """All that decides a training but its seed. Equal recipes are equal whatever their names.
-
-    model: a class of `models`; widths: hidden layers of an MLP; pooling: of LeNet-5 ("average", "max").
-    resize: 28 -> 32 pixels by "pad" or "bilinear", or "none"; normalise: mean 0.1307 and std 0.3081.
-    learning_rate, momentum, weight_decay: of `optimizer`; schedule "cosine": the rate falls to 0 by the last step;
-    "one-cycle": it rises to learning_rate over the share `warm_up` of the steps, then falls (Smith and Topin 2019).
-    batch_size in images; shuffle: a new order each epoch.
-    validation: training images held out for choosing the epoch; 0 trains on all and keeps the last epoch.
-    fold: which images these are, for cross-validation. train_images: how many are trained on; 0 means all others.
-    permuted: the pixels of every image in one fixed random order (see data.permute).
-
-    Regularization, none of it by default. dropout: the share of hidden values that are left out; batch_norm;
-    label_smoothing: the share of the target spread over all classes; augmentation: of the training batches, its
-    strength falling to 0 over the last share `calm` of the epochs; ema: the decay of the weights' exponential moving
-    average after each step, which is then what is evaluated and kept; patience: stop after so many epochs without
-    a better one on validation.
-    """
-
-    name: str = field(compare=False)
-    model: str
-    widths: tuple[int, ...] = ()
-    activation: str = "relu"
-    pooling: str = "max"
-    initialisation: str = "default"
-    resize: str = "none"
-    normalise: bool = True
-    optimizer: str = "sgd"
-    learning_rate: float = 0.01
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    warm_up: float = 0.25
-    batch_size: int = 64
-    shuffle: bool = True
-    epochs: int = 15
-    validation: int = 5_000
-    fold: int = 0
-    train_images: int = 0
-    permuted: bool = False
-    dropout: float = 0.0
-    batch_norm: bool = False
-    label_smoothing: float = 0.0
-    augmentation: Augmentation = NONE
-    calm: float = 0.0
-    ema: float = 0.0
-    patience: int = 0
-
-    def __post_init__(self):
-        network = getattr(models, self.model, None)
-        if not (isinstance(network, type) and issubclass(network, nn.Module)):
-            raise ValueError(f"recipe {self.name}: there is no model {self.model!r} in mnist_helpers.models")
-        for key in ("batch_size", "epochs", "validation", "fold", "train_images", "patience"):
-            if type(getattr(self, key)) is not int:
-                raise ValueError(f"recipe {self.name}: {key} must be a whole number, not {getattr(self, key)!r}")
-        if not isinstance(self.widths, tuple):
-            raise ValueError(f"recipe {self.name}: widths must be a tuple such as (256, 128), not {self.widths!r}")
-        for key, allowed in CHOICES.items():
-            if getattr(self, key) not in allowed:
-                raise ValueError(
-                    f"recipe {self.name}: {key} is {getattr(self, key)!r}; choose one of {', '.join(allowed)}"
-                )
-        if self.weight_decay < 0 or not 0 < self.warm_up < 1:
-            raise ValueError(f"recipe {self.name}: weight_decay must be 0 or more, and warm_up between 0 and 1")
-        for key in ("learning_rate", "batch_size", "epochs"):
-            if not getattr(self, key) > 0:
-                raise ValueError(f"recipe {self.name}: {key} must be above 0, not {getattr(self, key)}")
-        for key in ("dropout", "label_smoothing", "calm", "ema"):
-            if not 0 <= getattr(self, key) < 1:
-                raise ValueError(f"recipe {self.name}: {key} must be 0 or more and below 1, not {getattr(self, key)}")
-        if self.patience < 0:
-            raise ValueError(f"recipe {self.name}: patience must be 0 or more epochs, not {self.patience}")
-        if self.fold < 0 or not 0 <= self.validation * (self.fold + 1) <= 60_000 or self.validation == 60_000:
-            raise ValueError(
-                f"recipe {self.name}: there is no fold {self.fold} of {self.validation} validation images in 60,000"
-            )
-        if not 0 <= self.train_images <= 60_000 - self.validation:
-            raise ValueError(
-                f"recipe {self.name}: there are no {self.train_images} training images beside {self.validation} for "
-                "validation in 60,000"
-            )
-        if self.patience and not self.validation:
-            raise ValueError(f"recipe {self.name}: patience needs validation images to judge the epochs by")
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(channels, rows, columns) of what the network reads."""
-        return (1, 28, 28) if self.resize == "none" else (1, 32, 32)
-
-    def changed(self, name: str, *changes: dict) -> Recipe:
-        """This recipe under another name with other values of some fields."""
-        return replace(self, name=name, **{key: value for change in changes for key, value in change.items()})
-
-    def table(self) -> dict[str, str]:
-        """Every field but the name, as text; of an augmentation what it does."""
-        values = {key: getattr(self, key) for key in self.fields()}
-        limits = ", ".join(f"{key} {value:g}" for key, value in asdict(self.augmentation).items() if value)
-        return {key: str(value) for key, value in values.items()} | {"augmentation": limits or "none"}
-
-    def __repr__(self) -> str:
-        """Every field, but of `fold` and regularization only what is used."""
-        names = list(self.__dataclass_fields__)
-        hidden = {key for key in names[names.index("fold") :] if getattr(self, key) == getattr(type(self), key)}
-        return f"Recipe({', '.join(f'{key}={getattr(self, key)!r}' for key in names if key not in hidden)})"
-
-    def fields(self) -> dict:
-        """Every field but the name, JSON-ready: what a run is keyed by."""
-        fields = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-        return {key: value for key, value in fields.items() if key != "name"}
-
-    def hash(self) -> str:
-        """16 hexadecimal digits of the fields that are not at their defaults, so that a new field changes none."""
-        usual = Recipe("", self.model).fields()
-        told = {key: value for key, value in self.fields().items() if value != usual[key]}
-        return hashlib.sha256(json.dumps([self.model, told], sort_keys=True).encode()).hexdigest()[:16]
-
-    @classmethod
-    def of(cls, name: str, fields: dict) -> Recipe:
-        """The recipe with these `fields()`; what they leave out, being older, has its default."""
-        made = dict(fields)
-        if "widths" in made:
-            made["widths"] = tuple(made["widths"])
-        if "augmentation" in made:
-            made["augmentation"] = Augmentation(**made["augmentation"])
-        return cls(name, **made)
-
+from mnist_helpers.training.augmentation import Augmentation
+from mnist_helpers.training.recipe import Recipe, RecipeError
 
 # As the original report trained them: see published.py for its printed digits. Its "validation" was the test set.
 ORIGINAL_LENET5 = Recipe(
@@ -217,6 +75,32 @@ BEST_MLP = Recipe(
 )  # fmt: skip
 BEST_TECHNIQUE = LENET5.changed("augmentation", TECHNIQUES["augmentation"])
 
+# How strong each technique of TECHNIQUES should be: two values of each; the last two techniques have none.
+SWEEP = {
+    "dropout": {"0.1": {"dropout": 0.1}, "0.25": {"dropout": 0.25}},
+    "weight decay": {"0.0005": {"weight_decay": 5e-4}, "0.002": {"weight_decay": 2e-3}},
+    "label smoothing": {"0.05": {"label_smoothing": 0.05}, "0.1": {"label_smoothing": 0.1}},
+    "augmentation": {
+        "milder": {"augmentation": Augmentation(shift=1, rotation=5, scale=0.05, shear=0.05, elastic=0.5)},
+        "stronger": {"augmentation": AUGMENTATION},
+    },
+    "averaged weights (EMA)": {"0.99": {"ema": 0.99}, "0.999": {"ema": 0.999}},
+    "learning-rate schedule": {
+        "cosine": {"schedule": "cosine"},
+        "one-cycle, peak 0.05": {"schedule": "one-cycle", "learning_rate": 0.05},
+    },
+}
+# In company: without early stopping, which would end a training before its learning rate has fallen.
+TOGETHER = {name: change for name, change in TECHNIQUES.items() if name != "early stopping"}
+# Finalists for the record, each trained FOLDS times with a sixth of the training images held out.
+FINALISTS = {
+    "LeNet-5, SiLU": BEST_LENET5,
+    "LeNet-5, ReLU": replace(BEST_LENET5, activation="relu"),
+    "MLP": replace(BEST_MLP, augmentation=replace(AUGMENTATION, shift=1)),
+    "MLP, stronger distortions": BEST_MLP,
+}
+FOLDS = 6
+
 # Chapter 5 compares these by the course's protocol, chapter 7 looks into the first three. Add your own network here.
 COMPARED = {"LeNet-5": LENET5, "MLP": MLP, "small MLP": MLP_SMALL}
 NETWORKS = {**COMPARED}
@@ -251,9 +135,9 @@ def live(seeds: Sequence[int]) -> list[tuple[Recipe, int]]:
 
 
 def get(name: str) -> Recipe:
-    """A named recipe; ValueError with the nearest names for an unknown one."""
+    """A named recipe; RecipeError with the nearest names for an unknown one."""
     if name in RECIPES:
         return RECIPES[name]
     near = difflib.get_close_matches(name.upper().replace("-", ""), RECIPES, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise ValueError(f"there is no recipe {name!r}.{hint} The named recipes are {', '.join(RECIPES)}.")
+    raise RecipeError(f"there is no recipe {name!r}.{hint} The named recipes are {', '.join(RECIPES)}.")

@@ -176,7 +176,8 @@ def test_chapter_1_alone_runs_to_its_pdf_whatever_the_mirror_does(python, tmp_pa
 
 
 def test_a_training_goes_on_from_google_drive_on_another_machine(python, notebook, tmp_path):
-    train = "from mnist_helpers import training\nfrom mnist_helpers.training import recipes\n\nruns = training.train_many(recipes.ORIGINAL_MLP, [42, 43])"
+    imports = "from mnist_helpers import training\nfrom mnist_helpers.training import recipes"
+    train = f"{imports}\n\nruns = training.train_many(recipes.ORIGINAL_MLP, [42, 43])"
     short = new_notebook(cells=[*notebook.cells[:3], new_code_cell(train)], metadata=notebook.metadata)
     nbformat.write(short, tmp_path / "short.ipynb")
     said = run_alone(python, tmp_path / "short.ipynb", "cut", "good")

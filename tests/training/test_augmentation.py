@@ -102,7 +102,7 @@ def test_only_training_images_are_augmented(few, tmp_path, monkeypatch):
     run = training.train(recipe, 1, runs=tmp_path, device="cpu", on_epoch=lambda row: None)
     mnist = data.load()
     images = torch.cat(seen)
-    training_images = data.prepare(data.split(mnist.train, 1_000)[0].images, recipe)
+    training_images = data.prepare(data.split(mnist.train, 1_000)[0].images, recipe, mnist.scale)
     assert len(images) == 2 * len(training_images)
     for epoch in images.split(len(training_images)):  # each training image once an epoch, and no other
         assert torch.equal(epoch.sum((1, 2, 3)).sort().values, training_images.sum((1, 2, 3)).sort().values)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,14 +16,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_helpers.training import recipes, studies
+from mnist_helpers.training import recipes, runs, studies
 from mnist_helpers.__main__ import main
 
 QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=1)
 recipes.RECIPES |= {"QUICK": QUICK, "WILD": replace(QUICK, name="WILD", optimizer="sgd", learning_rate=1e30)}
 quick = studies.Study("quick", (QUICK,), (0, 1, 2), keeps_networks=True)
 studies.STUDIES = {"quick": quick, "other": studies.Study("other", (QUICK.changed("OTHER"),), (0, 1, 2, 3))}
-pretrained.FOLDER = Path("weights")
+runs.PRETRAINED = Path("weights")
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -45,8 +46,8 @@ def torchrun(tmp_path):
 def test_two_ranks_share_the_seeds_and_reuse_what_is_finished(torchrun, tmp_path):
     first = torchrun("train", "QUICK", "--seeds", "0-2")
     assert first.returncode == 0, first.stderr
-    table = [line.split() for line in first.stdout.splitlines() if line.strip().startswith("QUICK")]
-    assert [(row[1], row[-1]) for row in table] == [("0", "0"), ("1", "1"), ("2", "0")]
+    shares = re.findall(r"^QUICK, seed (\d), .* rank (\d)$", first.stdout, re.M)
+    assert sorted(shares) == [("0", "0"), ("1", "1"), ("2", "0")]
     for path in tmp_path.glob("runs/*seed1-*/run.json"):
         record = json.loads(path.read_text())
         record["environment"]["seconds"] = -7.0  # a mark that only the finished run has
@@ -55,8 +56,8 @@ def test_two_ranks_share_the_seeds_and_reuse_what_is_finished(torchrun, tmp_path
     again.rename(tmp_path / "lost")  # as if its rank had been killed
     second = torchrun("train", "QUICK", "--seeds", "0-2")
     assert second.returncode == 0, second.stderr
-    seconds = [line.split()[4] for line in second.stdout.splitlines() if line.strip().startswith("QUICK")]
-    assert len(seconds) == 3 and [value == "-7" for value in seconds] == [False, True, False]
+    seconds = dict(re.findall(r"^QUICK, seed (\d), (-?\d+) s,", second.stdout, re.M))
+    assert len(seconds) == 3 and {seed for seed, value in seconds.items() if value == "-7"} == {"1"}
     (found,) = tmp_path.glob("runs/*seed2-*/run.json")
     histories = [json.loads(path.read_text())["history"] for path in (found, tmp_path / "lost/run.json")]
     assert histories[0] == histories[1]
@@ -77,6 +78,6 @@ def test_two_ranks_share_studies_and_the_first_writes_them(torchrun, tmp_path):
         entries = json.loads((tmp_path / f"studies/{name}.json").read_text())
         recipe = {"quick": "QUICK", "other": "OTHER"}[name]
         assert [(entry["name"], entry["seed"]) for entry in entries] == [(recipe, seed) for seed in range(n)]
-    assert (tmp_path / "studies/quick.npz").is_file() and (tmp_path / "weights/quick.safetensors").is_file()
+    assert (tmp_path / "studies/quick.npz").is_file() and (tmp_path / "weights/quick/run.json").is_file()
     again = torchrun("study")
     assert again.returncode == 0 and "study other: 0 of 4 trainings to do" in again.stdout

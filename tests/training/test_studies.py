@@ -12,7 +12,7 @@ import torch
 from mnist_helpers import data, training
 from mnist_helpers.__main__ import main
 from mnist_helpers.analysis import published
-from mnist_helpers.training import models, recipes, studies
+from mnist_helpers.training import jobs, models, recipes, runs, studies
 
 ROOT = Path(__file__).parents[2]
 QUICK = replace(recipes.MLP_SMALL, name="QUICK", epochs=1, batch_size=1000)
@@ -27,7 +27,7 @@ def project(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "data", tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(studies, "STUDIES", {"quick": STUDY})
-    monkeypatch.setattr("mnist_helpers.training.pretrained.FOLDER", tmp_path / "weights")
+    monkeypatch.setattr(runs, "PRETRAINED", tmp_path / "weights")
     return tmp_path
 
 
@@ -40,7 +40,7 @@ def test_a_study_is_trained_once_read_back_and_its_networks_kept(project, monkey
     assert (result.seed, result.epoch, result.recipe) == (2, run.epoch, SMOOTH)
     assert result.history[0] == pytest.approx(run.history[0], abs=1e-6)
     test = data.load(device="cpu").test
-    assert result.wrong.tolist() == (run.predictions.argmax(1) != test.labels).nonzero()[:, 0].tolist()
+    assert result.wrong == (run.predictions.argmax(1) != test.labels).nonzero()[:, 0].tolist()
     assert result.test_accuracy == pytest.approx(1 - len(result.wrong) / 10_000, abs=1e-9)
     kept, exact = studies.probabilities("quick")["SMOOTH"][1], run.predictions.double().softmax(1)
     assert (kept - exact).abs().max() <= 0.0005 + 1e-12  # thousandths, rounded
@@ -49,25 +49,25 @@ def test_a_study_is_trained_once_read_back_and_its_networks_kept(project, monkey
     first, inputs = training.train_many(QUICK, [1], device="cpu")[0].model(), data.prepare(test.images, recipe)
     assert torch.equal(models.predict(model, inputs), models.predict(first, inputs))
     before = {path: path.read_bytes() for path in project.glob("studies/*")}
-    monkeypatch.setattr(training, "train_jobs", lambda jobs: pytest.fail("trained again") if jobs else {})
+    monkeypatch.setattr(jobs, "train_jobs", lambda missing: pytest.fail("trained again") if missing else {})
     assert main(["study", "quick"]) == 0
     assert "0 of 4 trainings to do" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in project.glob("studies/*")} == before
 
 
 def test_what_is_finished_at_ctrl_c_is_kept_and_the_rest_is_trained_later(project, monkeypatch, capsys):
-    whole = training.train_jobs
+    whole = jobs.train_jobs
 
-    def interrupted(jobs):
-        whole(jobs[:1])
+    def interrupted(missing):
+        whole(missing[:1])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train_jobs", interrupted)
+    monkeypatch.setattr(jobs, "train_jobs", interrupted)
     assert main(["study"]) == 130
     assert len(json.loads((project / "studies/quick.json").read_text())) == 1
     with pytest.raises(studies.StudyError, match=r"quick\.json lacks 3 of 4 trainings .*'QUICK' with seed 2"):
         studies.read("quick")
-    monkeypatch.setattr(training, "train_jobs", whole)
+    monkeypatch.setattr(jobs, "train_jobs", whole)
     capsys.readouterr()
     assert main(["study"]) == 0
     assert "3 of 4 trainings to do" in capsys.readouterr().out
@@ -75,10 +75,10 @@ def test_what_is_finished_at_ctrl_c_is_kept_and_the_rest_is_trained_later(projec
 
 
 def test_stopped_before_the_first_is_finished_nothing_is_written(project, monkeypatch):
-    def interrupted(jobs):
+    def interrupted(missing):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train_jobs", interrupted)
+    monkeypatch.setattr(jobs, "train_jobs", interrupted)
     assert main(["study"]) == 130
     assert not (project / "studies").exists()
 
@@ -128,18 +128,18 @@ def test_what_a_study_takes_from_another_has_its_own_name(project):
 @pytest.mark.parametrize("name", [path.stem for path in (ROOT / "studies").glob("*.json")])
 def test_the_committed_studies_are_of_todays_recipes(name):
     """Whether they are complete is asked by the chapter that shows them."""
-    jobs = studies.STUDIES[name].jobs
+    known = studies.STUDIES[name].jobs
     for entry in json.loads((ROOT / "studies" / f"{name}.json").read_text(encoding="utf-8")):
-        recipe = recipes.Recipe.of(entry["name"], entry["recipe"])
-        assert (recipe, entry["seed"]) in jobs and entry["hash"] == recipe.hash()
-        assert entry["name"] in [known.name for known, _ in jobs]
+        recipe = training.Recipe.of(entry["name"], entry["recipe"])
+        assert (recipe, entry["seed"]) in known and entry["hash"] == recipe.key
+        assert entry["name"] in [job[0].name for job in known]
 
 
-@pytest.mark.parametrize("path", sorted(pretrained.FOLDER.glob("*.safetensors")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(runs.PRETRAINED.glob("[!.]*")), ids=lambda path: path.name)
 def test_pretrained_networks_reach_their_stated_accuracy(path, mnist):
-    model, recipe = training.pretrained(path.stem)
+    model, recipe = training.pretrained(path.name)
     hits = (models.predict(model, data.prepare(mnist.test.images, recipe)).argmax(1) == mnist.test.labels).sum().item()
-    stated = float(pretrained.read(path.stem)[1]["test_accuracy"]) * 10_000
+    stated = 10_000 * runs.load(path).test_accuracy
     assert abs(hits - stated) <= 2  # another machine's sums may tip an image that lies on the edge
     assert recipe == recipes.get(recipe.name)
 

@@ -1,6 +1,5 @@
-"""Nothing is lost: checkpoints, kills, locks, full disks, damaged and foreign files, listing and pruning."""
+"""Nothing is lost: checkpoints, kills, locks, full disks, damaged and foreign files, keys."""
 
-import hashlib
 import os
 import random
 import shutil
@@ -14,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_helpers import training
-from mnist_helpers.training import recipes, storage
-from mnist_helpers.training.run import format_epoch
+from mnist_helpers import data, training
+from mnist_helpers.training import recipes, runs
+from mnist_helpers.training.runs import format_epoch
 
 CPU = torch.device("cpu")
 QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=3)
@@ -25,17 +24,21 @@ LONG = replace(CYCLE, name="LONG", epochs=8)  # a good second an epoch
 ROOT = Path(__file__).parents[2]
 
 
-def interrupt_after(recipe, epochs: int, runs) -> Path:
+def folder_of(recipe, folder) -> Path:
+    return runs.folder_of(recipe, 42, data.load(), folder, CPU)
+
+
+def interrupt_after(recipe, epochs: int, folder) -> Path:
     """Train, and stop as Ctrl-C would after so many epochs; the folder of the run."""
-    folder = storage.folder(recipe, 42, runs, CPU, torch.get_num_threads())
+    place = folder_of(recipe, folder)
 
     def stop(row):
         if row["epoch"] == epochs - 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training.train(recipe, 42, runs=runs, device="cpu", on_epoch=stop)
-    return folder
+        training.train(recipe, 42, runs=folder, device="cpu", on_epoch=stop)
+    return place
 
 
 def assert_equal(run, other) -> None:
@@ -63,66 +66,61 @@ def test_an_interrupted_training_goes_on_with_the_same_digits(change, few, tmp_p
     assert (len(whole.history) < recipe.epochs) == bool(recipe.patience)
     printed = capsys.readouterr().out
     folder = interrupt_after(recipe, 1, tmp_path / "runs")
-    assert storage.beside(folder, "checkpoint").is_file()
+    assert runs.beside(folder, "checkpoint").is_file()
     seen = []
     resumed = training.train(recipe, 42, runs=tmp_path / "runs", device="cpu", on_epoch=seen.append)
     assert_equal(resumed, whole)
     assert "\n".join(map(format_epoch, seen)) == printed.strip()  # what was finished is shown again
-    assert not storage.beside(folder, "checkpoint").exists()
+    assert not runs.beside(folder, "checkpoint").exists()
     assert not [warning for warning in recwarn if "set aside" in str(warning.message)]  # others may warn as they like
 
 
 def test_a_training_goes_on_from_the_checkpoint_and_reuse_false_starts_over(few, tmp_path):
     folder = interrupt_after(QUICK, 2, tmp_path)
-    state = storage.load_checkpoint(folder)
+    state = runs.load_checkpoint(folder)
     state["history"][0]["train_loss"] = -1.0  # a mark that only the checkpoint has
-    storage.save_checkpoint(folder, state)
+    runs.save_checkpoint(folder, state)
     assert training.train(QUICK, 42, runs=tmp_path, device="cpu").history[0]["train_loss"] == -1.0
     assert training.train(QUICK, 42, runs=tmp_path, device="cpu", reuse=False).history[0]["train_loss"] > 0
 
 
 def test_a_damaged_or_foreign_checkpoint_is_set_aside(few, tmp_path):
     whole = training.train(QUICK, 42, runs=tmp_path / "whole", device="cpu")
-    foreign = storage.beside(interrupt_after(replace(QUICK, learning_rate=0.02), 1, tmp_path), "checkpoint")
+    foreign = runs.beside(interrupt_after(replace(QUICK, learning_rate=0.02), 1, tmp_path), "checkpoint")
     for message in ("its checksum is wrong", "it is of another recipe, seed or version"):
-        path = storage.beside(interrupt_after(QUICK, 1, tmp_path), "checkpoint")
+        path = runs.beside(interrupt_after(QUICK, 1, tmp_path), "checkpoint")
         path.write_bytes(path.read_bytes()[:-1] if "checksum" in message else foreign.read_bytes())
         with pytest.warns(UserWarning, match=f"{message}.*starts over"):
             assert_equal(training.train(QUICK, 42, runs=tmp_path, device="cpu"), whole)
-        shutil.rmtree(storage.folder(QUICK, 42, tmp_path, CPU, torch.get_num_threads()))
-    assert len(list(tmp_path.glob(f"{storage.UNFINISHED}/.damaged-*"))) == 2
+        shutil.rmtree(folder_of(QUICK, tmp_path))
+    assert len(list(tmp_path.glob(f"{runs.UNFINISHED}/.damaged-*"))) == 2
 
 
-def start(recipe: str, runs: Path, *, before: str = "") -> subprocess.Popen:
+def start(recipe: str, folder: Path, *, before: str = "") -> subprocess.Popen:
     """A process of its own that trains a recipe of this file."""
-    code = f"import torch; torch.set_num_threads(1)\n{before}\nfrom tests.test_storage import *\n"
-    code += f"training.train({recipe}, 42, runs={str(runs)!r}, device='cpu')"
+    code = f"{before}\nfrom tests.training.test_runs import *\n"
+    code += f"training.train({recipe}, 42, runs={str(folder)!r}, device='cpu')"
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-W", "error::UserWarning", "-c", code], cwd=ROOT, **streams)
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_digits(tmp_path):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        whole = training.train(LONG, 42, runs=tmp_path / "whole", device="cpu")
-        moments = random.Random(0)
-        for _ in range(3):
-            process = start("LONG", tmp_path / "runs")
-            assert process.stdout.readline().startswith("Epoch: 0")  # so there is a checkpoint
-            time.sleep(moments.uniform(0, 1))
-            process.kill()
-            assert not process.communicate()[1]
-            assert len(list(tmp_path.glob("runs/.unfinished/*.checkpoint"))) == 1
-        assert_equal(training.train(LONG, 42, runs=tmp_path / "runs", device="cpu"), whole)
-    finally:
-        torch.set_num_threads(threads)
+    whole = training.train(LONG, 42, runs=tmp_path / "whole", device="cpu")
+    moments = random.Random(0)
+    for _ in range(3):
+        process = start("LONG", tmp_path / "runs")
+        assert process.stdout.readline().startswith("Epoch: 0")  # so there is a checkpoint
+        time.sleep(moments.uniform(0, 1))
+        process.kill()
+        assert not process.communicate()[1]
+        assert len(list(tmp_path.glob("runs/.unfinished/*.checkpoint"))) == 1
+    assert_equal(training.train(LONG, 42, runs=tmp_path / "runs", device="cpu"), whole)
 
 
 def test_a_second_process_waits_and_reuses(few, tmp_path, capsys, monkeypatch):
-    folder = storage.folder(QUICK, 42, tmp_path, CPU, torch.get_num_threads())
+    folder = folder_of(QUICK, tmp_path)
     finished = training.train(QUICK, 42, runs=tmp_path / "elsewhere", device="cpu")
-    with storage.locked(folder):
+    with runs.locked(folder):
         capsys.readouterr()
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
         second = threading.Thread(
@@ -133,7 +131,7 @@ def test_a_second_process_waits_and_reuses(few, tmp_path, capsys, monkeypatch):
         while "waiting" not in capsys.readouterr().err and time.monotonic() < deadline:
             time.sleep(0.05)
         assert second.is_alive() and not folder.exists()
-        storage.save(replace(finished, environment=finished.environment | {"seconds": -1.0}), folder)
+        runs.save(replace(finished, environment=finished.environment | {"seconds": -1.0}), folder)
     second.join(60)
     assert training.train(QUICK, 42, runs=tmp_path, device="cpu").environment["seconds"] == -1.0
 
@@ -161,39 +159,39 @@ def test_a_folder_that_cannot_be_written_is_said_before_training(tmp_path):
         training.train(QUICK, 42, runs=tmp_path / "locked", device="cpu")
 
 
-def test_docstrings_and_comments_decide_nothing(tmp_path, monkeypatch):
-    keys = []
-    for docstring, value in (("One.", 1), ("Two.", 1), ("Two.", 2)):
-        for name in storage.DIGITS:
-            (tmp_path / name).write_text(f'"""{docstring}"""\ndef f():\n    """{docstring}"""\n    return {value}\n')
-        monkeypatch.setattr(storage, "__file__", str(tmp_path / "storage.py"))
-        storage._source_hash.cache_clear()
-        keys.append(storage._source_hash("MLP"))
-    storage._source_hash.cache_clear()
-    assert keys[0] == keys[1] != keys[2]
+def test_the_key_follows_recipe_seed_data_and_environment(mnist, tmp_path, monkeypatch):
+    def key(recipe=QUICK, seed=42, images=mnist):
+        return runs.folder_of(recipe, seed, images, tmp_path, CPU).name
 
-
-def test_a_models_key_follows_its_own_class_and_no_other_models(tmp_path, monkeypatch):
-    def key(**lines):
-        classes = [f"class {name}({base}):\n    x = {lines.get(name, 1)}\n" for name, base in bases.items()]
-        (tmp_path / "models.py").write_text("".join(classes))
-        storage._source_hash.cache_clear()
-        return storage._source_hash("Mine")
-
-    bases = {"Root": "nn.Module", "Block": "Root", "Mine": "Block", "Other": "Mine", "Part": "Other"}
-    for name in storage.DIGITS[1:]:
-        (tmp_path / name).write_text("")
-    monkeypatch.setattr(storage, "__file__", str(tmp_path / "storage.py"))
-    keys = [key(), key(Other=2), key(Part=2), key(Mine=2), key(Block=2), key(Root=2)]
-    storage._source_hash.cache_clear()
-    assert keys[0] == keys[1] == keys[2] and len(set(keys)) == 4
-
-
-def test_the_key_follows_recipe_seed_device_threads_and_source(tmp_path, monkeypatch):
-    def key(recipe=QUICK, seed=42, threads=1):
-        return storage.folder(recipe, seed, tmp_path, CPU, threads).name
-
+    one_label = mnist.train.labels.clone()
+    one_label[7] += 1 if one_label[7] < 9 else -1
+    other = data.Mnist(data.Digits(mnist.train.images, one_label), mnist.test)
     assert key(replace(QUICK, name="RENAMED")) == key()
-    different = {key(), key(seed=43), key(threads=2), key(replace(QUICK, weight_decay=0.1))}
-    monkeypatch.setattr(storage, "_source_hash", lambda model: hashlib.sha256(b"edited").hexdigest())
-    assert len(different | {key()}) == 5
+    different = {key(), key(seed=43), key(images=other), key(replace(QUICK, weight_decay=0.1))}
+    monkeypatch.setattr(runs, "digest", lambda *roots, chosen: "edited")
+    different.add(key())
+    monkeypatch.undo()
+    monkeypatch.setattr(torch, "__version__", "0.1")
+    assert len(different | {key()}) == 6
+
+
+def test_runs_of_an_older_layout_are_ignored_and_not_misread(few, tmp_path):
+    folder = folder_of(QUICK, tmp_path)
+    folder.mkdir()
+    (folder / "run.json").write_text('{"seed": 42, "history": [], "epoch": 0, "environment": {}}')
+    (folder / "weights.pt").write_bytes(b"what torch.save wrote")
+    with pytest.warns(UserWarning, match="damaged"):
+        assert len(training.train(QUICK, 42, runs=tmp_path, device="cpu").history) == 3
+
+
+def test_one_and_many_give_the_same_run_whatever_the_threads(few, tmp_path):
+    torch.set_num_threads(2)
+    try:
+        one = training.train(CYCLE, 42, runs=tmp_path / "one", device="cpu")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    (many,) = training.train_many(CYCLE, [42], runs=tmp_path / "many", device="cpu")
+    assert_equal(one, many)
+    folders = [path.parent.name for path in tmp_path.glob("*/*/run.json")]
+    assert len(folders) == 2 and len(set(folders)) == 1

@@ -1,0 +1,93 @@
+"""A course's own digits: a tar file of PNG pictures, read without unpacking it to disk."""
+
+from __future__ import annotations
+
+import lzma
+import re
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mnist_helpers.download import DataError
+
+
+def read(path: str | Path) -> tuple[Tensor, Tensor]:
+    """(images uint8 [N, 28, 28], labels int64 [N]) of a tar file of {ID}_{Label}.png, in the order of the IDs.
+
+    28 x 28 pixels, grey, coloured, 16 bits deep or with transparency; dark on light comes out light on dark, as MNIST.
+    Folders and the hidden files that macOS adds are passed over. DataError names a file of another name, size or kind,
+    a broken picture, one whose background is not as the others', a path that leads out of the archive, and an ID that
+    comes twice.
+    """
+    found: dict[int, tuple[Tensor, int]] = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = PurePosixPath(member.name)
+                if member.isdir() or name.name.startswith("."):
+                    continue
+                number, label, image = _read_member(archive, member, name, f"{path}: {member.name!r}")
+                if number in found:
+                    raise DataError(f"{path}: {member.name!r} has the ID {number}, as another picture before it")
+                found[number] = image, label
+            archive.fileobj.seek(archive.offset)
+            if archive.fileobj.read(512) != bytes(512):  # tarfile takes a cut inside a header for the end
+                raise tarfile.ReadError("it ends too early")
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        reason = str(error).partition(":")[0]  # tarfile adds a line for each compression it has tried
+        raise DataError(f"{path} is no tar file, or a damaged one ({reason}); fetch it again") from error
+    if not found:
+        raise DataError(f"{path} holds no pictures; expected files such as 00001_5.png")
+    numbers = sorted(found)
+    images = torch.stack([found[number][0] for number in numbers])
+    labels = torch.tensor([found[number][1] for number in numbers])
+    return _light_on_dark(images, [f"{path}: the picture with ID {number}" for number in numbers]), labels
+
+
+def _light_on_dark(images: Tensor, names: list[str]) -> Tensor:
+    """The images, inverted where most have light edges; DataError names one whose whole edge is of the other kind."""
+    inside = torch.zeros(images.shape[1:], dtype=torch.bool)
+    inside[1:-1, 1:-1] = True
+    edges = images[:, ~inside]  # [N, 108]
+    inverted = bool(edges.median(1).values.median() > 127)
+    images, edges = (255 - images, 255 - edges) if inverted else (images, edges)
+    for name, edge in zip(names, edges, strict=True):
+        if edge.min() > 127:
+            kinds = ("dark", "light") if inverted else ("light", "dark")
+            raise DataError(f"{name} has a {kinds[0]} background and most others a {kinds[1]} one; make them alike")
+    return images
+
+
+def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, name: PurePosixPath, who: str):
+    """(ID, label, uint8 [28, 28]) of one picture of the archive, which is read and never unpacked to disk."""
+    if name.is_absolute() or ".." in name.parts or not member.isfile():
+        raise DataError(f"{who} is a link or leads out of the archive; make it again with plain files")
+    match = re.fullmatch(r"(\d+)_(\d)\.png", name.name)
+    if not match:
+        raise DataError(f"{who} is not named {{ID}}_{{Label}}.png, such as 00001_5.png")
+    try:
+        with Image.open(archive.extractfile(member), formats=["PNG"]) as picture:
+            if picture.size != (28, 28):
+                raise DataError(f"{who} has {picture.width} x {picture.height} pixels, expected 28 x 28")
+            pixels = _greys(picture)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{who} is not a readable PNG picture ({error})") from error
+    return int(match[1]), int(match[2]), torch.from_numpy(pixels)
+
+
+def _greys(picture: Image.Image) -> np.ndarray:
+    """uint8 [H, W]: 16 bits brought to 8, and what is transparent laid on black under light ink, else on white."""
+    if picture.mode.startswith("I"):
+        return np.round(np.asarray(picture, dtype=np.float64) / 257).astype(np.uint8)
+    if not picture.has_transparency_data:
+        return np.array(picture.convert("L"))
+    grey, alpha = (np.asarray(picture.convert("RGBA").convert("LA"), dtype=np.float64)[..., k] for k in (0, 1))
+    paper = 0 if (grey * alpha).sum() > 127.5 * alpha.sum() else 255
+    return np.round((grey * alpha + paper * (255 - alpha)) / 255).astype(np.uint8)
