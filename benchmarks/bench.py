@@ -184,7 +184,7 @@ def share_of_peak() -> dict:
     macs = {row.name: row.macs for row in parameters.derive(models.build(recipe), (1, 32, 32)).rows}
     flops = 2 * (3 * sum(macs.values()) - macs["c1"])  # forward, both gradients; none for the images
     inputs, labels = data.prepare(mnist.train.images, recipe), mnist.train.labels
-    step, batches = loop.first_step(recipe, inputs), data.epoch_order(len(inputs), True).split(recipe.batch_size)
+    step, batches = loop.Step(recipe, inputs), data.epoch_order(len(inputs), True).split(recipe.batch_size)
     seconds, _ = timed(lambda: loop.train_epoch(step, inputs, labels, batches))
     a = torch.rand(2048, 2048)
     product = min(timed(lambda: a @ a)[0] for _ in range(10))

@@ -158,7 +158,9 @@ def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0, train: int =
     train: keep only the first so many of the others, in random order, so that smaller sets lie in larger ones; 0: all.
     """
     if not 0 <= valid < len(digits):
-        raise DataError(f"cannot hold out {valid} of {len(digits)} digits for validation")
+        raise DataError(
+            f"cannot hold out {valid} of {len(digits)} digits for validation; the recipe's `validation` says so"
+        )
     if not 0 <= fold * valid <= len(digits) - valid:
         raise DataError(f"there is no fold {fold} of {valid} in {len(digits)} digits; the first is fold 0")
     if not 0 <= train <= len(digits) - valid:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -55,12 +54,16 @@ def _fit(
     train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
     splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
     inputs = {name: data.prepare(digits.images, recipe, mnist.scale) for name, digits in splits.items()}
-    step = first_step(recipe, inputs["train"])
-    done = _restore(past, step.parts(), device) if past else {"history": [], "best": (-1.0, 0.0)}
+    step = Step(recipe, inputs["train"])
+    done = {"history": [], "best": (-1.0, 0.0), "kept": {"epoch": 0}}
+    if past:
+        step.restore(past["step"])
+        done = {key: past[key] for key in done}
     for row in done["history"]:
         on_epoch(row)
-    while not _is_finished(recipe, done):
-        epoch = len(done["history"])
+    while (epoch := len(done["history"])) < recipe.epochs:
+        if recipe.patience and epoch - 1 - done["kept"]["epoch"] >= recipe.patience:
+            break
         batches = data.epoch_order(len(train), recipe.shuffle).to(device).split(recipe.batch_size)
         losses, rates = train_epoch(step, inputs["train"], train.labels, batches, strength_in(recipe, epoch))
         row = dict.fromkeys(HISTORY_KEYS) | {"epoch": epoch}
@@ -73,16 +76,9 @@ def _fit(
         if score > done["best"]:
             state = {key: value.detach().cpu().clone() for key, value in step.network.state_dict().items()}
             done |= {"best": score, "kept": {"epoch": epoch, "state": state, "predictions": predictions}}
-        keep(done | _states(step.parts(), device))
+        keep(done | {"step": step.state()})
         on_epoch(row)
     return done["history"], done["kept"]
-
-
-def _is_finished(recipe: Recipe, done: dict) -> bool:
-    epochs = len(done["history"])
-    if recipe.patience and epochs and epochs - 1 - done["kept"]["epoch"] >= recipe.patience:
-        return True
-    return epochs >= recipe.epochs
 
 
 def strength_in(recipe: Recipe, epoch: int) -> float:
@@ -121,64 +117,29 @@ def make_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps_an_epo
     return None
 
 
-def first_step(recipe: Recipe, inputs: Tensor) -> Step:
-    """The untrained network and all that trains it, on the device of its training inputs [N, 1, S, S]."""
-    model = models.build(recipe).to(inputs.device, memory_format=torch.channels_last)
-    _check(model, inputs[:2], recipe)
-    optimizer = make_optimizer(recipe, model)
-    schedule = make_schedule(recipe, optimizer, math.ceil(len(inputs) / recipe.batch_size))
-    average = _average_of(model, recipe.ema) if recipe.ema else None
-    forward = _graphed(model, inputs[: recipe.batch_size]) if inputs.device.type == "cuda" else model
-    return Step(recipe, model, forward, optimizer, schedule, average)
-
-
-def _check(model: nn.Module, inputs: Tensor, recipe: Recipe) -> None:
-    """RecipeError unless the network takes the inputs and gives ten logits for each."""
-    try:
-        with torch.random.fork_rng(devices=[]):
-            shape = list(models.predict(model, inputs).shape)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        shape = f"an error: {error}"
-    if shape != [len(inputs), data.CLASSES]:
-        hint = "" if recipe.resize != "none" else '; resize="pad" makes them 32 pixels a side'
-        raise RecipeError(
-            f"recipe {recipe.name}: of images {list(inputs.shape)} {recipe.model_name} makes {shape}, and not logits "
-            f"{[len(inputs), data.CLASSES]}{hint}"
-        )
-
-
-def _average_of(model: nn.Module, decay: float) -> AveragedModel:
-    """The exponential moving average of a model's weights, and of what batch normalisation keeps."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
-
-
-def _graphed(model: nn.Module, batch: Tensor) -> Callable[[Tensor], Tensor]:
-    """The network in training mode, whole batches as CUDA graphs: with small ones a GPU waits for its launches."""
-    plain = model.forward
-    graph = torch.cuda.make_graphed_callables(model.train(), (batch.clone(),))
-    return lambda x: graph(x) if len(x) == len(batch) else plain(x)
-
-
-@dataclass
 class Step:
-    """One step of a training: a batch in, new weights out."""
+    """A network, untrained at first, and all that trains it: a batch in, new weights out.
 
-    recipe: Recipe
-    model: nn.Module
-    forward: Callable[[Tensor], Tensor]  # of the model, perhaps as a CUDA graph
-    optimizer: torch.optim.Optimizer
-    schedule: LRScheduler | None
-    average: AveragedModel | None  # of the weights after each step
+    inputs: the prepared training images [N, 1, S, S], on the device that trains.
+    """
+
+    def __init__(self, recipe: Recipe, inputs: Tensor):
+        self.recipe = recipe
+        self.model = models.build(recipe).to(inputs.device, memory_format=torch.channels_last)
+        _check(recipe, self.model, inputs[:2])
+        self.optimizer = make_optimizer(recipe, self.model)
+        self.schedule = make_schedule(recipe, self.optimizer, math.ceil(len(inputs) / recipe.batch_size))
+        self.average = None  # of the weights after each step, and of what batch normalisation keeps
+        if recipe.ema:
+            self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+        self.forward = self.model
+        if inputs.device.type == "cuda":
+            self.forward = _graphed(self.model, inputs[: recipe.batch_size])
 
     @property
     def network(self) -> nn.Module:
         """What is evaluated and kept."""
         return self.average.module if self.average else self.model
-
-    def parts(self) -> dict:
-        """What a checkpoint needs the states of."""
-        parts = {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
-        return {name: part for name, part in parts.items() if part is not None}
 
     def __call__(self, inputs: Tensor, labels: Tensor, strength: float) -> Tensor:
         """The batch's mean loss, label smoothing included, of images augmented with that strength."""
@@ -192,6 +153,47 @@ class Step:
         if self.average:
             self.average.update_parameters(self.model)
         return loss.detach()
+
+    def _parts(self) -> list:
+        return [part for part in (self.model, self.optimizer, self.schedule, self.average) if part]
+
+    def _generators(self) -> list:
+        """The modules whose random numbers a step draws."""
+        own = {"cuda": torch.cuda, "mps": torch.mps}.get(next(self.model.parameters()).device.type)
+        return [torch, own] if own else [torch]
+
+    def state(self) -> dict:
+        """All that decides the coming steps: of network, optimizer, schedule and average, and the random numbers."""
+        parts = [part.state_dict() for part in self._parts()]
+        return {"parts": parts, "random": [module.get_rng_state() for module in self._generators()]}
+
+    def restore(self, state: dict) -> None:
+        for part, values in zip(self._parts(), state["parts"], strict=True):
+            part.load_state_dict(values)
+        for module, values in zip(self._generators(), state["random"], strict=True):
+            module.set_rng_state(values)
+
+
+def _check(recipe: Recipe, model: nn.Module, inputs: Tensor) -> None:
+    """RecipeError unless the network takes the inputs and gives ten logits for each."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            made = list(models.predict(model, inputs).shape)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        made = f"an error: {error}"
+    if made != [len(inputs), data.CLASSES]:
+        hint = "" if recipe.resize != "none" else '; resize="pad" makes them 32 pixels a side'
+        raise RecipeError(
+            f"recipe {recipe.name}: of images {list(inputs.shape)} {recipe.model_name} makes {made}, and not logits "
+            f"{[len(inputs), data.CLASSES]}{hint}"
+        )
+
+
+def _graphed(model: nn.Module, batch: Tensor) -> Callable[[Tensor], Tensor]:
+    """The network in training mode, whole batches as CUDA graphs: with small ones a GPU waits for its launches."""
+    plain = model.forward
+    graph = torch.cuda.make_graphed_callables(model.train(), (batch.clone(),))
+    return lambda x: graph(x) if len(x) == len(batch) else plain(x)
 
 
 def train_epoch(
@@ -215,28 +217,3 @@ def _mean_loss(losses: Tensor, rates: list[float], n: int, who: str, epoch: int)
             f"{rates[step]:.3g}. Try a smaller learning rate or another initialisation."
         )
     return losses.sum().item() / n
-
-
-# --- going on where a training stopped ------------------------------------------------------------------------
-
-
-def _states(parts: dict, device: torch.device) -> dict:
-    """All that decides the coming epochs: of the network, optimizer and schedule, and of the random numbers."""
-    random = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        random["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        random["mps"] = torch.mps.get_rng_state()
-    return {name: part.state_dict() for name, part in parts.items()} | {"random": random}
-
-
-def _restore(past: dict, parts: dict, device: torch.device) -> dict:
-    """Put a checkpoint's states back; what was finished: history, best score and what is kept."""
-    for name, part in parts.items():
-        part.load_state_dict(past[name])
-    torch.set_rng_state(past["random"]["cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(past["random"]["cuda"], device)
-    elif device.type == "mps":
-        torch.mps.set_rng_state(past["random"]["mps"])
-    return {key: past[key] for key in ("history", "best", "kept")}

@@ -74,7 +74,8 @@ class _Reach:
             value = names.get(name)
             yield self.of(value)
             if isinstance(value, ModuleType) and _is_ours(value.__name__):
-                yield from (self.of(getattr(value, used)) for used in code.co_names if hasattr(value, used))
+                used = [getattr(value, other) for other in code.co_names if hasattr(value, other)]
+                yield from (self.of(part) for part in used if not isinstance(part, ModuleType))
         for part in inner:
             yield from self._code(part, names, None)
 

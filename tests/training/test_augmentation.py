@@ -106,7 +106,7 @@ def test_only_training_images_are_augmented(few, tmp_path, monkeypatch):
     assert len(images) == 2 * len(training_images)
     for epoch in images.split(len(training_images)):  # each training image once an epoch, and no other
         assert torch.equal(epoch.sum((1, 2, 3)).sort().values, training_images.sum((1, 2, 3)).sort().values)
-    again = models.predict(run.model(), data.prepare(mnist.test.images, recipe))
+    again = models.predict(run.model(), data.prepare(mnist.test.images, recipe, mnist.scale))
     assert torch.allclose(again, run.predictions, atol=1e-5)
     hits = (again.argmax(1) == mnist.test.labels).double().mean().item()
     assert run.history[run.epoch]["test_accuracy"] == hits

@@ -154,14 +154,13 @@ def test_dropout_and_batch_norm_change_what_they_should():
 def test_averaged_weights_are_the_exponential_moving_average(mnist):
     """Against the formula, step by step: a <- decay a + (1 - decay) w after each step, from the first weights on."""
     recipe = replace(QUICK, learning_rate=1e-3, ema=0.9)
-    model, images = models.build(recipe), data.prepare(mnist.train.images[:500], recipe)
-    average, optimizer = loop._average_of(model, 0.9), loop.make_optimizer(recipe, model)
-    step, expected = loop.Step(recipe, model, model, optimizer, None, average), None
+    images, expected = data.prepare(mnist.train.images[:500], recipe), None
+    step = loop.Step(recipe, images)
     for part in torch.arange(500).split(100):
         step(images[part], mnist.train.labels[part], 1.0)
-        weights = torch.cat([p.detach().flatten() for p in model.parameters()])
+        weights = torch.cat([p.detach().flatten() for p in step.model.parameters()])
         expected = weights if expected is None else 0.9 * expected + 0.1 * weights
-    averaged = torch.cat([p.flatten() for p in average.module.parameters()])
+    averaged = torch.cat([p.flatten() for p in step.network.parameters()])
     assert torch.allclose(averaged, expected, atol=1e-6) and not torch.allclose(averaged, weights, atol=1e-4)
 
 
@@ -176,9 +175,9 @@ def test_averaged_weights_are_what_is_kept(few, tmp_path):
 
 def test_label_smoothing_is_in_the_training_loss_only(mnist):
     recipe = replace(QUICK, label_smoothing=0.2)
-    model, x, y = models.build(recipe), data.prepare(mnist.train.images[:200], recipe), mnist.train.labels[:200]
-    logits = model(x).detach().double()
-    step = loop.Step(recipe, model, model, loop.make_optimizer(recipe, model), None, None)
+    x, y = data.prepare(mnist.train.images[:200], recipe), mnist.train.labels[:200]
+    step = loop.Step(recipe, x)
+    logits = step.model(x).detach().double()
     expected = 0.8 * F.cross_entropy(logits, y) - 0.2 * logits.log_softmax(1).mean()
     assert step(x, y, 1.0).item() == pytest.approx(expected.item(), rel=1e-5)
 
