@@ -90,7 +90,7 @@ def _train(options) -> None:
 
 
 def _study(options) -> None:
-    from mnist_helpers.training import studies
+    from mnist_helpers import studies
 
     studies.run(studies.get(options.name))
 

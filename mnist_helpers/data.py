@@ -7,20 +7,17 @@ a whole split at once.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mnist_helpers import archive
+from mnist_helpers import formats
 from mnist_helpers.download import MD5 as MD5
 from mnist_helpers.download import DataError, files
 from mnist_helpers.files import project_path
@@ -124,7 +121,7 @@ def load_idx(folder: str | Path, classes: Sequence[str] = tuple("0123456789")) -
 
 
 def _read_four(path: dict[str, Path], *classes) -> Mnist:
-    read = {name: _read_idx(place) for name, place in path.items()}
+    read = {name: formats.read_idx(place) for name, place in path.items()}
     parts = (
         Digits(read[f"{part}-images-idx3-ubyte.gz"], read[f"{part}-labels-idx1-ubyte.gz"].long())
         for part in ("train", "t10k")
@@ -132,23 +129,9 @@ def _read_four(path: dict[str, Path], *classes) -> Mnist:
     return Mnist(*parts, *classes)
 
 
-def _read_idx(path: Path) -> Tensor:
-    """One IDX file: bytes 0, 0, 8 (uint8), the number of dimensions, each as big-endian int32, then the data."""
-    try:
-        content = path.read_bytes()
-        raw = np.frombuffer(gzip.decompress(content) if path.suffix == ".gz" else content, np.uint8)
-        start = 4 + 4 * raw[3]
-        shape = np.frombuffer(raw[4:start].tobytes(), ">i4")
-        if tuple(raw[:3]) != (0, 0, 8):
-            raise ValueError("it does not begin as one")
-        return torch.from_numpy(raw[start:].reshape(*shape).copy())
-    except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
-        raise DataError(f"{path.name} is no IDX file of bytes, or a damaged one ({error})") from error
-
-
 def load_png_tar(path: str | Path) -> Digits:
-    """The digits of a course's tar file of {ID}_{Label}.png, 28 x 28 pixels, in the order of the IDs; see `archive`."""
-    return Digits(*archive.read(path))
+    """The digits of a course's tar file of {ID}_{Label}.png, 28 x 28 pixels, in the order of the IDs; see `formats`."""
+    return Digits(*formats.read_png_tar(path))
 
 
 def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0, train: int = 0) -> tuple[Digits, Digits]:

@@ -36,12 +36,8 @@ from mnist_helpers.training.runs import Run, describe_environment, format_epoch
 Job = tuple[Recipe, int]  # and seed
 
 
-def print_epoch(row: dict) -> None:
-    print(format_epoch(row), flush=True)
-
-
 def train(
-    recipe: Recipe, seed: int, *, data: Mnist | None = None, runs="runs", device=None, reuse=True, on_epoch=print_epoch
+    recipe: Recipe, seed: int, *, data: Mnist | None = None, runs="runs", device=None, reuse=True, on_epoch=None
 ) -> Run:
     """Train a recipe with a seed; a finished equal run is reused, an unfinished one goes on.
 
@@ -50,8 +46,8 @@ def train(
     times too; prints a line of it by default. RecipeError for what cannot be trained, TrainingError where a loss is not
     finite or `runs` cannot be written to.
     """
-    device = digits.best_device(device)
-    data = digits.load() if data is None else data
+    device, data = digits.best_device(device), data or digits.load()
+    on_epoch = on_epoch or (lambda row: print(format_epoch(row), flush=True))
     folder = kept.folder_of(recipe, seed, data, runs, device)
     run = kept.load(folder, recipe) if reuse else None
     if run is None:
@@ -117,8 +113,7 @@ def train_jobs(
 
     After a failure the others are still finished and kept; then the first failure is raised.
     """
-    device, runs = digits.best_device(device), project_path(runs)
-    data = digits.load() if data is None else data
+    device, data, runs = digits.best_device(device), data or digits.load(), project_path(runs)
     folders = {job: kept.folder_of(*job, data, runs, device) for job in dict.fromkeys(jobs)}
     found = {job: kept.load(folder, job[0]) if reuse else None for job, folder in folders.items()}
     missing, failures = [job for job, run in found.items() if run is None], []

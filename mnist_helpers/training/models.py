@@ -12,16 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-class Tanh(nn.Tanh):
-    """tanh that overwrites its input: a layer's output is read once, and evaluation takes a third less time."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.tanh_()
-
-
 ACTIVATIONS = {
-    "tanh": Tanh,
+    "tanh": nn.Tanh,
     "relu": partial(nn.ReLU, inplace=True),
     "gelu": nn.GELU,
     "silu": partial(nn.SiLU, inplace=True),

@@ -92,9 +92,7 @@ class Recipe:
             object.__setattr__(self, "model", names[self.model])
         elif not isinstance(self.model, str):
             object.__setattr__(self, "code", digest(self.model))
-        self._require(
-            self.code or self.model in models.MODELS, "model", f"be a class, or of {', '.join(models.MODELS)}"
-        )
+        self._require(self.code or self.model in models.MODELS, "model", f"be a class or {' or '.join(models.MODELS)}")
         taken = inspect.signature(self._class()).parameters
         if not self.widths and "widths" in taken:
             object.__setattr__(self, "widths", taken["widths"].default)
@@ -151,7 +149,8 @@ class Recipe:
         return f"Recipe({', '.join(parts)})"
 
     def fields(self) -> dict:
-        """Every field but the name, JSON-ready; a class of one's own by its name and a hash of its code."""
+        """Every field but the name, JSON-ready, so that Recipe(name, **fields) is this one; a class of one's own by its
+        name and a hash of its code."""
         values = asdict(self) | {"model": " ".join(filter(None, (self.model_name, self.code)))}
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
         return {key: value for key, value in values.items() if key not in ("name", "code")}
@@ -172,21 +171,15 @@ class Recipe:
     def __hash__(self) -> int:
         return hash(self.key)
 
-    @classmethod
-    def of(cls, name: str, fields: dict) -> Recipe:
-        """The recipe with these `fields()`; what they leave out, being older, has its default."""
-        made = dict(fields)
-        if "augmentation" in made:
-            made["augmentation"] = Augmentation(**made["augmentation"])
-        return cls(name, **made)
-
 
 _validated = Recipe.__init__
 
 
 def _checked(self, *values, **named) -> None:
-    """Pydantic's checks, whose errors become one sentence."""
+    """Pydantic's checks, whose errors become one sentence; from JSON an augmentation comes as a dict."""
     try:
+        if isinstance(named.get("augmentation"), dict):
+            named["augmentation"] = Augmentation(**named["augmentation"])
         _validated(self, *values, **named)
     except ValidationError as error:
         first = error.errors()[0]

@@ -75,32 +75,6 @@ BEST_MLP = Recipe(
 )  # fmt: skip
 BEST_TECHNIQUE = LENET5.changed("augmentation", TECHNIQUES["augmentation"])
 
-# How strong each technique of TECHNIQUES should be: two values of each; the last two techniques have none.
-SWEEP = {
-    "dropout": {"0.1": {"dropout": 0.1}, "0.25": {"dropout": 0.25}},
-    "weight decay": {"0.0005": {"weight_decay": 5e-4}, "0.002": {"weight_decay": 2e-3}},
-    "label smoothing": {"0.05": {"label_smoothing": 0.05}, "0.1": {"label_smoothing": 0.1}},
-    "augmentation": {
-        "milder": {"augmentation": Augmentation(shift=1, rotation=5, scale=0.05, shear=0.05, elastic=0.5)},
-        "stronger": {"augmentation": AUGMENTATION},
-    },
-    "averaged weights (EMA)": {"0.99": {"ema": 0.99}, "0.999": {"ema": 0.999}},
-    "learning-rate schedule": {
-        "cosine": {"schedule": "cosine"},
-        "one-cycle, peak 0.05": {"schedule": "one-cycle", "learning_rate": 0.05},
-    },
-}
-# In company: without early stopping, which would end a training before its learning rate has fallen.
-TOGETHER = {name: change for name, change in TECHNIQUES.items() if name != "early stopping"}
-# Finalists for the record, each trained FOLDS times with a sixth of the training images held out.
-FINALISTS = {
-    "LeNet-5, SiLU": BEST_LENET5,
-    "LeNet-5, ReLU": replace(BEST_LENET5, activation="relu"),
-    "MLP": replace(BEST_MLP, augmentation=replace(AUGMENTATION, shift=1)),
-    "MLP, stronger distortions": BEST_MLP,
-}
-FOLDS = 6
-
 # Chapter 5 compares these by the course's protocol, chapter 7 looks into the first three. Add your own network here.
 COMPARED = {"LeNet-5": LENET5, "MLP": MLP, "small MLP": MLP_SMALL}
 NETWORKS = {**COMPARED}

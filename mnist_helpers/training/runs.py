@@ -196,7 +196,7 @@ def load(folder: Path, recipe: Recipe | None = None, *, set_aside=False) -> Run 
         tensors = safetensors.torch.load(content)
         predictions = tensors.pop("predictions", None)
         state = {key.removeprefix("state."): value for key, value in tensors.items()}
-        recipe = recipe or Recipe.of(record["name"], record["recipe"])
+        recipe = recipe or Recipe(record["name"], **record["recipe"])
         kept = {key: record[key] for key in ("seed", "history", "epoch", "wrong", "environment")}
         return Run(recipe, **kept, scale=tuple(record["scale"]), state=state, predictions=predictions)
     except Exception as error:  # whatever a damaged file makes json or safetensors say

@@ -16,7 +16,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_helpers.training import recipes, runs, studies
+from mnist_helpers import studies
+from mnist_helpers.training import recipes, runs
 from mnist_helpers.__main__ import main
 
 QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=1)

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from mnist_helpers.training import Recipe, RecipeError, models, recipes, studies
+from mnist_helpers import studies
+from mnist_helpers.training import Recipe, RecipeError, models, recipes
 from mnist_helpers.training.augmentation import Augmentation
 
 QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=2)
@@ -27,7 +28,7 @@ def test_unknown_recipes_and_wrong_fields_are_refused():
         recipes.get("lenet-5")
     with pytest.raises(ValueError, match="it should be 'adam', 'adamw' or 'sgd'"):
         replace(QUICK, optimizer="adagrad")
-    with pytest.raises(ValueError, match="model is 'LeNet6'; it should be a class, or of LeNet5, MLP"):
+    with pytest.raises(ValueError, match="model is 'LeNet6'; it should be a class or LeNet5 or MLP"):
         replace(QUICK, model="LeNet6")
     with pytest.raises(ValueError, match="batch_size is 0; it should be greater than 0"):
         replace(QUICK, batch_size=0)
@@ -50,11 +51,11 @@ def test_wrong_regularization_is_refused(change, message):
 def test_a_recipe_comes_back_from_its_fields():
     for recipe in (*recipes.NAMED, *(recipe for study in studies.STUDIES.values() for recipe in study.recipes)):
         fields = json.loads(json.dumps(recipe.fields()))
-        assert Recipe.of(recipe.name, fields) == recipe
+        assert Recipe(recipe.name, **fields) == recipe
     fields = recipes.LENET5.fields()
     for key in ("calm", "augmentation", "widths"):
         del fields[key]  # as if it had been written before there was such a field
-    assert Recipe.of("OLDER", fields) == recipes.LENET5
+    assert Recipe("OLDER", **fields) == recipes.LENET5
 
 
 def test_a_recipe_is_shown_with_what_is_not_usual():

@@ -1,7 +1,8 @@
-"""A course's own digits: a tar file of PNG pictures, read without unpacking it to disk."""
+"""The files that images come in: IDX, as MNIST's, and a course's tar of PNG pictures. Nothing is unpacked to disk."""
 
 from __future__ import annotations
 
+import gzip
 import lzma
 import re
 import tarfile
@@ -16,7 +17,21 @@ from torch import Tensor
 from mnist_helpers.download import DataError
 
 
-def read(path: str | Path) -> tuple[Tensor, Tensor]:
+def read_idx(path: Path) -> Tensor:
+    """One IDX file: bytes 0, 0, 8 (uint8), the number of dimensions, each as big-endian int32, then the data."""
+    try:
+        content = path.read_bytes()
+        raw = np.frombuffer(gzip.decompress(content) if path.suffix == ".gz" else content, np.uint8)
+        start = 4 + 4 * raw[3]
+        shape = np.frombuffer(raw[4:start].tobytes(), ">i4")
+        if tuple(raw[:3]) != (0, 0, 8):
+            raise ValueError("it does not begin as one")
+        return torch.from_numpy(raw[start:].reshape(*shape).copy())
+    except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
+        raise DataError(f"{path.name} is no IDX file of bytes, or a damaged one ({error})") from error
+
+
+def read_png_tar(path: str | Path) -> tuple[Tensor, Tensor]:
     """(images uint8 [N, 28, 28], labels int64 [N]) of a tar file of {ID}_{Label}.png, in the order of the IDs.
 
     28 x 28 pixels, grey, coloured, 16 bits deep or with transparency; dark on light comes out light on dark, as MNIST.

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_helpers import data, training
+from mnist_helpers import data, studies, training
 from mnist_helpers.__main__ import main
 from mnist_helpers.analysis import published
-from mnist_helpers.training import jobs, models, recipes, runs, studies
+from mnist_helpers.training import jobs, models, recipes, runs
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 QUICK = replace(recipes.MLP_SMALL, name="QUICK", epochs=1, batch_size=1000)
 SMOOTH = replace(QUICK, name="SMOOTH", label_smoothing=0.1)
 STUDY = studies.Study("quick", (QUICK, SMOOTH), (1, 2), keeps_networks=True)
@@ -130,7 +130,7 @@ def test_the_committed_studies_are_of_todays_recipes(name):
     """Whether they are complete is asked by the chapter that shows them."""
     known = studies.STUDIES[name].jobs
     for entry in json.loads((ROOT / "studies" / f"{name}.json").read_text(encoding="utf-8")):
-        recipe = training.Recipe.of(entry["name"], entry["recipe"])
+        recipe = training.Recipe(entry["name"], **entry["recipe"])
         assert (recipe, entry["seed"]) in known and entry["hash"] == recipe.key
         assert entry["name"] in [job[0].name for job in known]
 

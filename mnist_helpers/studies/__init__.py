@@ -1,11 +1,9 @@
-"""Many-seed studies: what they contain, running them, and reading what is committed under studies/."""
+"""Many-seed studies: running what is missing, and reading what is committed under studies/."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -14,13 +12,26 @@ import torch
 from torch import Tensor
 
 from mnist_helpers import data
-from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.training import jobs, loop, recipes, runs
+from mnist_helpers.files import write_atomically
+from mnist_helpers.studies.contents import FINALISTS, FOLDS, STUDIES, SWEEP, TOGETHER, Study
+from mnist_helpers.training import jobs, loop, runs
 from mnist_helpers.training.jobs import Job
 from mnist_helpers.training.recipe import Recipe
-from mnist_helpers.training.recipes import LENET5, TECHNIQUES
 from mnist_helpers.training.runs import Run, format_environment
 
+__all__ = [
+    "FINALISTS",
+    "FOLDS",
+    "STUDIES",
+    "SWEEP",
+    "TOGETHER",
+    "Study",
+    "StudyError",
+    "probabilities",
+    "provenance",
+    "read",
+    "run",
+]
 SECONDS_AN_EPOCH = {"LeNet5": 10, "MLP": 3}  # on one of two busy cores; only for the first estimate of the time
 
 
@@ -28,56 +39,6 @@ class StudyError(Exception):
     """A committed study that cannot be shown; the message says which, why and what to do."""
 
     exit_code = 2
-
-
-@dataclass(frozen=True)
-class Study:
-    """Every recipe with every seed; its summary is studies/<name>.json.
-
-    keeps_networks: also the test probabilities of all runs, in thousandths, in studies/<name>.npz, and each recipe's
-    weights for its first seed, in the package.
-    """
-
-    name: str
-    recipes: tuple[Recipe, ...]
-    seeds: tuple[int, ...]
-    keeps_networks: bool = False
-
-    @property
-    def jobs(self) -> list[Job]:
-        return [(recipe, seed) for recipe in self.recipes for seed in self.seeds]
-
-    def path(self, kind: str = "json") -> Path:
-        return project_path("studies") / f"{self.name}.{kind}"
-
-
-def _studies() -> Iterable[Study]:
-    five, ten = tuple(range(42, 47)), tuple(range(42, 52))
-    sweep = {f"{name}: {value}": change for name, of in recipes.SWEEP.items() for value, change in of.items()}
-    yield Study("sweep", tuple(LENET5.changed(name, change) for name, change in sweep.items()), five[:2])
-    alone = [LENET5.changed(name, change) for name, change in TECHNIQUES.items()]
-    yield Study("alone", (LENET5.changed("plain"), *alone), five)
-    together = recipes.TOGETHER
-    all_but = [
-        LENET5.changed(f"all but {left_out}", *(change for name, change in together.items() if name != left_out))
-        for left_out in together
-    ]
-    small = {"plain": [], "augmentation": [TECHNIQUES["augmentation"]], "all": together.values()}
-    small_mlps = [recipes.MLP_SMALL.changed(f"small MLP, {name}", *changes) for name, changes in small.items()]
-    yield Study("company", (LENET5.changed("all", *together.values()), *all_but, *small_mlps), five)
-    folds = [
-        recipe.changed(f"{name}, fold {fold}", validation=60_000 // recipes.FOLDS, fold=fold)
-        for name, recipe in recipes.FINALISTS.items()
-        for fold in range(recipes.FOLDS)
-    ]
-    yield Study("folds", tuple(folds), five[:1])
-    yield Study("record", (recipes.BEST_LENET5, recipes.BEST_MLP), five, keeps_networks=True)
-    # ten seeds: with the first five the MLP's change missed zero by a hair; see chapter 7
-    yield Study("pixels", (*recipes.UNPERMUTED.values(), *recipes.PERMUTED.values()), ten)
-    yield Study("data", tuple(recipes.SIZED.values()), five)
-
-
-STUDIES = {study.name: study for study in _studies()}
 
 
 def get(name: str | None) -> list[Study]:
@@ -153,7 +114,7 @@ def _entries(path: Path) -> dict[Job, dict]:
         entries = json.loads(path.read_text(encoding="utf-8"))
         needed = ("epoch", "history", "wrong", "environment")
         return {
-            (Recipe.of(entry["name"], entry["recipe"]), entry["seed"]): entry | {key: entry[key] for key in needed}
+            (Recipe(entry["name"], **entry["recipe"]), entry["seed"]): entry | {key: entry[key] for key in needed}
             for entry in entries
         }
     except (ValueError, TypeError, LookupError) as error:

@@ -1,0 +1,89 @@
+"""What the studies contain: which recipes, and with which seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mnist_helpers.files import project_path
+from mnist_helpers.training import recipes
+from mnist_helpers.training.augmentation import Augmentation
+from mnist_helpers.training.jobs import Job
+from mnist_helpers.training.recipe import Recipe
+from mnist_helpers.training.recipes import AUGMENTATION, BEST_LENET5, BEST_MLP, LENET5, TECHNIQUES
+
+# How strong each technique of TECHNIQUES should be: two values of each; the last two techniques have none.
+SWEEP = {
+    "dropout": {"0.1": {"dropout": 0.1}, "0.25": {"dropout": 0.25}},
+    "weight decay": {"0.0005": {"weight_decay": 5e-4}, "0.002": {"weight_decay": 2e-3}},
+    "label smoothing": {"0.05": {"label_smoothing": 0.05}, "0.1": {"label_smoothing": 0.1}},
+    "augmentation": {
+        "milder": {"augmentation": Augmentation(shift=1, rotation=5, scale=0.05, shear=0.05, elastic=0.5)},
+        "stronger": {"augmentation": AUGMENTATION},
+    },
+    "averaged weights (EMA)": {"0.99": {"ema": 0.99}, "0.999": {"ema": 0.999}},
+    "learning-rate schedule": {
+        "cosine": {"schedule": "cosine"},
+        "one-cycle, peak 0.05": {"schedule": "one-cycle", "learning_rate": 0.05},
+    },
+}
+# In company: without early stopping, which would end a training before its learning rate has fallen.
+TOGETHER = {name: change for name, change in TECHNIQUES.items() if name != "early stopping"}
+# Finalists for the record, each trained FOLDS times with a sixth of the training images held out.
+FINALISTS = {
+    "LeNet-5, SiLU": BEST_LENET5,
+    "LeNet-5, ReLU": replace(BEST_LENET5, activation="relu"),
+    "MLP": replace(BEST_MLP, augmentation=replace(AUGMENTATION, shift=1)),
+    "MLP, stronger distortions": BEST_MLP,
+}
+FOLDS = 6
+
+
+@dataclass(frozen=True)
+class Study:
+    """Every recipe with every seed; its summary is studies/<name>.json.
+
+    keeps_networks: also the test probabilities of all runs, in thousandths, in studies/<name>.npz, and each recipe's
+    weights for its first seed, in the package.
+    """
+
+    name: str
+    recipes: tuple[Recipe, ...]
+    seeds: tuple[int, ...]
+    keeps_networks: bool = False
+
+    @property
+    def jobs(self) -> list[Job]:
+        return [(recipe, seed) for recipe in self.recipes for seed in self.seeds]
+
+    def path(self, kind: str = "json") -> Path:
+        return project_path("studies") / f"{self.name}.{kind}"
+
+
+def _studies() -> Iterable[Study]:
+    five, ten = tuple(range(42, 47)), tuple(range(42, 52))
+    sweep = {f"{name}: {value}": change for name, of in SWEEP.items() for value, change in of.items()}
+    yield Study("sweep", tuple(LENET5.changed(name, change) for name, change in sweep.items()), five[:2])
+    alone = [LENET5.changed(name, change) for name, change in TECHNIQUES.items()]
+    yield Study("alone", (LENET5.changed("plain"), *alone), five)
+    all_but = [
+        LENET5.changed(f"all but {left_out}", *(change for name, change in TOGETHER.items() if name != left_out))
+        for left_out in TOGETHER
+    ]
+    small = {"plain": [], "augmentation": [TECHNIQUES["augmentation"]], "all": TOGETHER.values()}
+    small_mlps = [recipes.MLP_SMALL.changed(f"small MLP, {name}", *changes) for name, changes in small.items()]
+    yield Study("company", (LENET5.changed("all", *TOGETHER.values()), *all_but, *small_mlps), five)
+    folds = [
+        recipe.changed(f"{name}, fold {fold}", validation=60_000 // FOLDS, fold=fold)
+        for name, recipe in FINALISTS.items()
+        for fold in range(FOLDS)
+    ]
+    yield Study("folds", tuple(folds), five[:1])
+    yield Study("record", (recipes.BEST_LENET5, recipes.BEST_MLP), five, keeps_networks=True)
+    # ten seeds: with the first five the MLP's change missed zero by a hair; see chapter 7
+    yield Study("pixels", (*recipes.UNPERMUTED.values(), *recipes.PERMUTED.values()), ten)
+    yield Study("data", tuple(recipes.SIZED.values()), five)
+
+
+STUDIES = {study.name: study for study in _studies()}
