@@ -74,19 +74,20 @@ def _colab(options) -> None:
 
 
 def _train(options) -> None:
-    from mnist_helpers.training import jobs, recipes
+    from mnist_helpers.studies import cluster
+    from mnist_helpers.training import recipes, train_many
 
     recipe = recipes.get(options.recipe)
-    if jobs.is_launched():
-        trained, failures = jobs.train_share([(recipe, seed) for seed in options.seeds])
+    if cluster.is_launched():
+        trained, failures = cluster.train_share([(recipe, seed) for seed in options.seeds])
     else:
-        trained, failures = [(None, run) for run in jobs.train_many(recipe, options.seeds)], []
-    for number, run in trained if jobs.is_first() else []:
+        trained, failures = [(None, run) for run in train_many(recipe, options.seeds)], []
+    for number, run in trained if cluster.is_first() else []:
         rank = "" if number is None else f", rank {number}"
         seconds = f"{run.environment['seconds']:.0f} s"
         print(f"{recipe.name}, seed {run.seed}, {seconds}, epoch {run.epoch} kept, {run.test_accuracy:.2%}{rank}")
         print(run.log(), flush=True)
-    jobs.raise_failures(failures)
+    cluster.raise_failures(failures)
 
 
 def _study(options) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mnist_helpers import data
 from mnist_helpers.files import write_atomically
+from mnist_helpers.studies import cluster
 from mnist_helpers.studies.contents import FINALISTS, FOLDS, STUDIES, SWEEP, TOGETHER, Study
 from mnist_helpers.training import jobs, loop, runs
 from mnist_helpers.training.jobs import Job
@@ -56,18 +57,18 @@ def run(studies: list[Study]) -> None:
 
     Under torchrun every rank trains its share, and the first writes; after an interruption there, runs/ has it.
     """
-    if jobs.is_first():
+    if cluster.is_first():
         print(_estimate([job for study in studies for job in study.jobs if job not in _committed(study)]), flush=True)
     for study in studies:
         known = _committed(study)
         missing = [job for job in study.jobs if job not in known]
-        if jobs.is_first():
+        if cluster.is_first():
             print(f"study {study.name}: {len(missing)} of {len(study.jobs)} trainings to do", flush=True)
-        if jobs.is_launched():
-            trained, failures = jobs.train_share(missing)
-            if jobs.is_first():
+        if cluster.is_launched():
+            trained, failures = cluster.train_share(missing)
+            if cluster.is_first():
                 _keep(study, known, [run for _, run in trained])
-            jobs.raise_failures(failures)
+            cluster.raise_failures(failures)
             continue
         try:
             jobs.train_jobs(missing)

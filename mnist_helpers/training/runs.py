@@ -112,9 +112,6 @@ def format_environment(environment: dict) -> str:
     return f"{device}, {versions}, Python {environment['python']}"
 
 
-# --- where a run is kept --------------------------------------------------------------------------------------
-
-
 def folder_of(recipe: Recipe, seed: int, mnist: Mnist, runs: str | Path, device: torch.device) -> Path:
     """Where the run is kept: its name ends in a hash of all that decides its digits, the source of the code too."""
     environment = {key: value for key, value in describe_environment(device).items() if key != "date"}
@@ -157,9 +154,6 @@ def writing_to(runs: Path) -> Iterator[None]:
             f"{runs} cannot be written to: {error.strerror or error}. Free some space there or make it "
             "writable, then start again: finished runs are unharmed and will be reused."
         ) from error
-
-
-# --- finished runs and checkpoints ----------------------------------------------------------------------------
 
 
 def save(run: Run, folder: Path) -> None:
@@ -236,9 +230,6 @@ def _set_aside(path: Path, problem: str) -> None:
     with writing_to(path.parent):
         path.rename(aside)
     warnings.warn(f"{problem}; set aside as {aside.name}", stacklevel=4)
-
-
-# --- the trained networks that come with the package ----------------------------------------------------------
 
 
 def pretrained(name: str) -> tuple[nn.Module, Recipe]:
