@@ -1,6 +1,6 @@
 """The Colab notebook as Colab has it: alone in an empty folder, run to its PDF by the Python that runs this file.
 
-python tests/colab/run_colab.py NOTEBOOK [TRY ...]: one seed, one TRY after another, as the mirror or Colab behaves in it:
+python tests/colab/run_colab.py NOTEBOOK [TRY ...]: one seed, one TRY after another, as mirror or Colab behaves in it:
     good     the mirror sends MNIST's files; the only try where none is named
     slow     it takes its time
     broken   one of its files has a wrong byte: the notebook must stop and say so
