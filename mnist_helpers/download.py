@@ -23,8 +23,7 @@ MD5 = {
     "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
 }
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"]
-PATIENCE = 20  # seconds without a byte, after which a mirror counts as gone
-LARGEST = 20_000_000  # bytes: twice the largest file
+PATIENCE, LARGEST = 20, 20_000_000  # seconds without a byte, and bytes in all, after which a mirror counts as gone
 
 
 class DataError(Exception):
@@ -42,59 +41,49 @@ def files(root: str | Path = "data") -> dict[str, Path]:
     for name in MD5:
         found[name] = path = folder / name
         if not path.is_file():
-            found[name] = _download(name, folder)
-        elif (md5 := _md5(content := path.read_bytes())) != MD5[name]:
-            raise DataError(
-                f"{path} is damaged or not MNIST's: its MD5 is {md5} ({len(content):,} bytes), expected {MD5[name]}. "
-                "Restore it with 'git checkout -- data', or delete it and a fresh copy will be downloaded."
-            )
+            found[name] = _cached(name, folder)
+        elif damage := _damage(path.read_bytes(), name):
+            mend = "Restore it with 'git checkout -- data', or delete it and a fresh copy will be downloaded."
+            raise DataError(f"{path} is damaged or not MNIST's: {damage}. {mend}")
     return found
 
 
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+def _damage(content: bytes, name: str) -> str:
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return "" if md5 == MD5[name] else f"its MD5 is {md5} ({len(content):,} bytes), expected {MD5[name]}"
 
 
-def _download(name: str, folder: Path) -> Path:
-    """The file in torch's cache, fetched there where it is not yet; DataError says that `folder` lacks it too."""
-    path, problems = Path(torch.hub.get_dir()) / "MNIST" / "raw" / name, []
-    if path.is_file() and _md5(path.read_bytes()) == MD5[name]:
+def _cached(name: str, folder: Path) -> Path:
+    """The file in torch's cache, downloaded where it is not yet; DataError says that `folder` lacks it too."""
+    path = Path(torch.hub.get_dir(), "MNIST", "raw", name)
+    if path.is_file() and not _damage(path.read_bytes(), name):
         return path
-    for mirror in MIRRORS:
+    content = _download(name, folder)
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        mend = "Make it writable, or name another folder in the environment variable TORCH_HOME."
+        problem = f"{path.parent} cannot be written to ({error.strerror or error})"
+        raise DataError(f"{name} was downloaded, but {problem}. {mend}") from error
+    return path
+
+
+def _download(name: str, folder: Path) -> bytes:
+    """What the first mirror sends that has the file whole, with progress."""
+    problems = []
+    for url in (mirror + name for mirror in MIRRORS):
         try:
-            content = _fetch(mirror + name)
-            if _md5(content) == MD5[name]:
-                return _keep(content, path)
-            problems.append(f"{mirror}: what it sends is damaged")
+            content = bytearray()
+            with urlopen(url, timeout=PATIENCE) as answer, Progress(answer.length or 0, f"bytes of {url}") as progress:
+                while len(content) < LARGEST and (chunk := answer.read(1 << 16)):
+                    content += chunk
+                    progress.update(len(content))
+            if not (damage := _damage(content, name)):
+                return bytes(content)
+            problems.append(f"{url}: {damage}")
         except (OSError, HTTPException, ValueError) as error:
-            problems.append(f"{mirror}: {' '.join(str(error).split())}")
+            problems.append(f"{url}: {' '.join(str(error).split())}")
     raise DataError(
         f"{name} is neither in {folder} nor could it be downloaded ({'; '.join(problems)}). "
         "Check the network and try again, or put MNIST's four official .gz files into that folder."
     )
-
-
-def _keep(content: bytes, path: Path) -> Path:
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise DataError(
-            f"{path.name} was downloaded, but {path.parent} cannot be written to ({error.strerror or error}). "
-            "Make it writable, or name another folder in the environment variable TORCH_HOME."
-        ) from error
-    return path
-
-
-def _fetch(url: str) -> bytes:
-    """What the address sends, with progress; an error where nothing comes for PATIENCE seconds, or too much."""
-    content = bytearray()
-    with (
-        urlopen(url, timeout=PATIENCE) as answer,
-        Progress(answer.length or 0, f"downloading {url}, bytes") as progress,
-    ):
-        while chunk := answer.read(1 << 16):
-            content += chunk
-            if len(content) > LARGEST:
-                raise ValueError("it sends more than any of the four files has")
-            progress.update(len(content))
-    return bytes(content)

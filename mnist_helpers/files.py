@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -24,9 +25,8 @@ def project_path(path: str | Path, start: Path | None = None) -> Path:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write beside the file and rename, so that nobody ever reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    # a folder of its own for each call, since threads of one process write too; a temporary file would be private
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=path.parent) as folder:
+        part = Path(folder, path.name)
         part.write_bytes(content)
         os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One progress bar for terminals and live notebooks that leaves nothing behind in either."""
+"""One progress bar for terminals and live notebooks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from tqdm import tqdm
 
 
 class Progress:
-    """A bar of `total` steps: tqdm on a terminal, one line of text in a notebook, nothing elsewhere.
+    """A bar of `total` steps: tqdm on a terminal, one line of text in a notebook that has a reader, nothing elsewhere.
 
-    tqdm's own notebook bar leaves widget state in the saved file; this one clears its output at the end.
+    tqdm's own notebook bar leaves widget state in the saved file. Jupyter cannot take one output back, only all that a
+    cell shows, so this one's text is empty at the end; where nobody looks (nbclient, nbval) it is not shown at all.
     """
 
     def __init__(self, total: int, label: str):
@@ -20,33 +21,29 @@ class Progress:
 
     def update(self, done: int) -> None:
         """Show that `done` steps of the total are finished."""
-        if done == self.done:
-            return
-        self.bar.update(done - self.done)
-        self.done = done
-        if self.display:
-            total = max(self.total, done)
+        if done != self.done:
+            self.bar.update(done - self.done)
+            self.done, total = done, max(self.total, done)
             filled = 30 * done // total
-            text = f"{self.label} [{'#' * filled}{'.' * (30 - filled)}] {done:,} of {total:,}"
-            self.display.update({"text/plain": text}, raw=True)
+            self._show(f"{self.label} [{'#' * filled}{'.' * (30 - filled)}] {done:,} of {total:,}", update=True)
+
+    def _show(self, text: str, **update) -> None:
+        if self.display:
+            self.display.display({"text/plain": text}, raw=True, **update)
 
     def __enter__(self) -> Progress:
-        if self.display:
-            self.display.display({"text/plain": self.label}, raw=True)
+        self._show(self.label)
         return self
 
     def __exit__(self, *error) -> None:
         self.bar.close()
-        if self.display:
-            from IPython.display import clear_output
-
-            clear_output()
+        self._show("", update=True)
 
 
 def _notebook_display():
-    """A display handle where this process is a Jupyter kernel, else None."""
+    """A display handle where this process is a Jupyter kernel whose notebook could answer a question, else None."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is None or not hasattr(shell, "kernel"):
+    if not getattr(getattr(shell, "kernel", None), "_allow_stdin", False):
         return None
     from IPython.display import DisplayHandle
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 import torch.nn.functional as F
-from scipy import stats
+from scipy import optimize, stats
 from torch import Tensor
 
 from mnist_helpers.analysis.statistics import correct
@@ -49,17 +48,8 @@ def calibration_interval(confidences: np.ndarray, hits: np.ndarray, seed: int = 
 def temperature(logits: Tensor, labels: Tensor) -> float:
     """The number by which validation logits are to be divided for the smallest cross-entropy (Guo et al. 2017)."""
     logits, labels = logits.double().cpu(), labels.cpu()
-    log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_t], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        value = F.cross_entropy(logits / log_t.exp(), labels)
-        value.backward()
-        return value
-
-    optimizer.step(loss)
-    return log_t.exp().item()
+    found = optimize.minimize_scalar(lambda log_t: F.cross_entropy(logits / np.exp(log_t), labels).item())
+    return float(np.exp(found.x))
 
 
 def accuracy_by_coverage(logits: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:

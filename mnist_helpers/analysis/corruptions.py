@@ -33,22 +33,17 @@ class Corruption:
 
 
 def shift(images: Tensor, right: int, down: int) -> Tensor:
-    """Moved by whole pixels; what leaves the image is lost, and background comes in."""
-    size = images.shape[-1]
-    reach = max(abs(right), abs(down))
-    wide = F.pad(images, [reach] * 4)
-    return wide[:, reach - down : reach - down + size, reach - right : reach - right + size].clone()
+    """Moved by whole pixels, at most the image's size; what leaves the image is lost, and background comes in."""
+    return F.pad(images, [right, -right, down, -down])
 
 
 def rotate(images: Tensor, degrees: float) -> Tensor:
     """Turned to the left about the centre, bilinear."""
-    return images.clone() if degrees == 0 else tv.rotate(images, degrees, InterpolationMode.BILINEAR)
+    return tv.rotate(images, degrees, InterpolationMode.BILINEAR)
 
 
 def shrink(images: Tensor, share: float) -> Tensor:
     """Smaller by that share of the size, about the centre."""
-    if share == 0:
-        return images.clone()
     return tv.affine(images, 0, [0, 0], 1 - share, [0, 0], interpolation=InterpolationMode.BILINEAR)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,38 +14,49 @@ from mnist_helpers.data import INK
 from mnist_helpers.training.models import evaluating
 
 
-@torch.no_grad()
-def layer_outputs(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
-    """{layer's name: its output [N, ...]} of every layer without layers of its own, in the order they are called."""
+@contextmanager
+def _recorded(model: nn.Module, kind: type[nn.Module] = nn.Module) -> Iterator[dict[str, Tensor]]:
+    """{layer's name: its output}, as forward passes fill it, of every layer of that kind without layers of its own."""
     outputs: dict[str, Tensor] = {}
-    layers = {name: layer for name, layer in model.named_modules() if not list(layer.children())}
     hooks = [
         # a clone, since an activation in place overwrites what the layer before it gave
-        layer.register_forward_hook(lambda _, __, out, name=name: outputs.__setitem__(name, out.clone()))
-        for name, layer in layers.items()
+        layer.register_forward_hook(lambda _, __, out, name=name: outputs.__setitem__(name, out.detach().clone()))
+        for name, layer in model.named_modules()
+        if isinstance(layer, kind) and not list(layer.children())
     ]
     try:
-        with evaluating(model):
-            model(inputs)
+        yield outputs
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@torch.no_grad()
+def layer_outputs(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
+    """{layer's name: its output [N, ...]} of every layer without layers of its own, in the order they are called."""
+    with evaluating(model), _recorded(model) as outputs:
+        model(inputs)
     return outputs
 
 
-@torch.inference_mode()
+def layer_signals(model: nn.Module, inputs: Tensor, labels: Tensor) -> pd.DataFrame:
+    """What flows through each linear layer for one batch: mean |output| and the norm of the weights' gradient."""
+    model.zero_grad()
+    with _recorded(model, nn.Linear) as outputs:
+        F.cross_entropy(model(inputs), labels).backward()
+    return pd.DataFrame(
+        {
+            "layer": f"{layer.in_features}-{layer.out_features}",
+            "mean |output|": outputs[name].abs().mean().item(),
+            "gradient norm": layer.weight.grad.norm().item(),
+        }
+        for name, layer in ((name, model.get_submodule(name)) for name in outputs)
+    )
+
+
 def features(model: nn.Module, inputs: Tensor, batch: int = 250) -> Tensor:
-    """What the last layer reads, [N, 84] of LeNet-5 and [N, 128] of the MLP."""
-    last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
-    parts: list[Tensor] = []
-    hook = last.register_forward_pre_hook(lambda _, args: parts.append(args[0].clone()))
-    try:
-        with evaluating(model):
-            for part in inputs.split(batch):
-                model(part)
-    finally:
-        hook.remove()
-    return torch.cat(parts)
+    """What the last layer reads, the output of the one before it: [N, 84] of LeNet-5 and [N, 128] of the MLP."""
+    return torch.cat([list(layer_outputs(model, part).values())[-2] for part in inputs.split(batch)])
 
 
 @torch.inference_mode()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
@@ -83,30 +84,19 @@ class Derivation:
         lines = [rf"{_latex_words(row.label)}\text{{: }} & {_latex_numbers(row.numbers)}" for row in self.layers]
         return _display([*lines, rf"\text{{total: }} & {_latex_numbers(self.sum_in_numbers())}"])
 
-    def to_frame(self) -> pd.DataFrame:
-        """One line a row, the columns named as the fields of Row, counts as integers."""
-        return pd.DataFrame([asdict(row) for row in self.rows])
-
     def to_table(self) -> pd.DataFrame:
-        """to_frame made for reading: text in every cell, thousands separated, a line with the totals."""
+        """One line a row for reading: text in every cell, thousands separated, a last line with the totals."""
         lines = [
             {
                 "layer": row.name, "kind": row.kind, "output": " × ".join(map(str, row.output_shape)),
                 "values": f"{row.activations:,}", "sees (pixels)": " × ".join(map(str, row.receptive_field or "–")),
-                "weights": f"{row.weights:,}", "biases": f"{row.biases:,}",
-                "parameters": f"{row.parameters:,}", "MACs": f"{row.macs:,}",
+                "weights": row.weights, "biases": row.biases, "parameters": row.parameters, "MACs": row.macs,
             }
             for row in self.rows
         ]  # fmt: skip
-        sums = {key: f"{self.to_frame()[key.lower()].sum():,}" for key in ("weights", "biases", "parameters", "MACs")}
-        lines.append({"layer": "total"} | sums)
-        return pd.DataFrame(lines).fillna("")
-
-    def to_markdown(self) -> str:
-        """to_table as a Markdown table, numbers to the right."""
-        table = self.to_table()
-        lines = [table.columns, ["---"] * 3 + ["---:"] * (len(table.columns) - 3), *table.values]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        total = {key: sum(line[key] for line in lines) for key in ("weights", "biases", "parameters", "MACs")}
+        table = pd.DataFrame([*lines, {"layer": "total"} | total]).fillna("")
+        return table.map(lambda cell: cell if isinstance(cell, str) else f"{cell:,}")
 
 
 def derive(model: nn.Module, input_shape: tuple[int, int, int]) -> Derivation:
@@ -114,8 +104,9 @@ def derive(model: nn.Module, input_shape: tuple[int, int, int]) -> Derivation:
 
     A layer called twice has two rows: its parameters count once, its MACs twice. Parameters of layers that are not
     in COUNTED, held by a container or never used are a ParameterError; so is an input the model does not take.
-    Operations outside of modules have no parameters and are not seen. Mode, buffers and device stay as they are.
+    Operations outside of modules have no parameters and are not seen. The model stays as it is.
     """
+    model = copy.deepcopy(model).eval()  # the caller's stays as it is, whatever happens
     names = {module: name or type(module).__name__ for name, module in model.named_modules()}
     for module, name in names.items():
         _check(module, name)
@@ -123,7 +114,7 @@ def derive(model: nn.Module, input_shape: tuple[int, int, int]) -> Derivation:
         raise ParameterError(f"input_shape is {input_shape}: give (channels, height, width), without the batch.")
     derivation = Derivation(tuple(input_shape), tuple(_trace(model, input_shape, names)))
     called = {row.name for row in derivation.rows}
-    idle = [name for m, name in names.items() if name not in called and any(True for _ in m.parameters(recurse=False))]
+    idle = [name for module, name in names.items() if name not in called and list(module.parameters(recurse=False))]
     if idle:
         raise ParameterError(f"layer {idle[0]} was never called by the model's forward: use it or remove it.")
     assert derivation.total == sum(p.numel() for p in model.parameters()), f"{derivation.total:,} is not the model's"
@@ -132,26 +123,26 @@ def derive(model: nn.Module, input_shape: tuple[int, int, int]) -> Derivation:
 
 def _check(module: nn.Module, name: str) -> None:
     own = dict(module.named_parameters(recurse=False))
-    if own and any(True for _ in module.children()):
+    if own and list(module.children()):
         where = f"{name} ({type(module).__name__}) is a container and owns the parameter {next(iter(own))} itself"
         raise ParameterError(f"{where}: move it into a layer of its own.")
     unknown = set(own) - {"weight", "bias"} if isinstance(module, COUNTED) else own
     if unknown or any(nn.parameter.is_lazy(p) for p in own.values()):
         raise ParameterError(
             f"layer {name} ({type(module).__name__}) has parameters that derive has no formula for: "
-            "use Conv2d, Linear or BatchNorm, or add its formula to mnist_helpers/parameters.py."
+            "use Conv2d, Linear or BatchNorm, or add its formula to mnist_helpers/analysis/parameters.py."
         )
 
 
 @torch.no_grad()
 def _trace(model: nn.Module, input_shape: tuple[int, int, int], names: dict[nn.Module, str]) -> list[Row]:
-    """The rows of one zero image through the model, which is left as it was."""
+    """The rows of one zero image through the model, whose layers get hooks."""
     image = next(model.parameters(), torch.empty(0)).new_zeros((1, *input_shape))
     fields = {id(image): (image, (1, 1, 1, 1))}  # a tensor's receptive field and step, height and width of each
     rows, counted, running = [], set(), []
 
     def before(module, inputs):
-        running.append((module, list(inputs[0].shape[1:])))
+        running.append(f"layer {names[module]} got {list(inputs[0].shape[1:])}")
 
     def after(module, inputs, output):
         output = output[0] if isinstance(output, tuple) else output
@@ -160,26 +151,16 @@ def _trace(model: nn.Module, input_shape: tuple[int, int, int], names: dict[nn.M
         rows.append(_row(names[module], module, output, counted, field))
         running.clear()
 
-    leaves = [module for module in names if not any(True for _ in module.children())]
-    handles = [leaf.register_forward_pre_hook(before) for leaf in leaves]
-    handles += [leaf.register_forward_hook(after) for leaf in leaves]
-    modes, buffers = {m: m.training for m in names}, {b: b.clone() for b in model.buffers()}
+    for leaf in (module for module in names if not list(module.children())):
+        leaf.register_forward_pre_hook(before)
+        leaf.register_forward_hook(after)
     try:
-        model.eval()
         model(image)
     except (RuntimeError, ValueError, IndexError) as error:
-        where = f"layer {names[running[0][0]]} got {running[0][1]}" if running else "its forward failed"
         raise ParameterError(
-            f"{type(model).__name__} does not take an input of shape {tuple(input_shape)}, {where} ({error}): "
-            "give the shape that the model is made for."
+            f"{type(model).__name__} does not take an input of shape {tuple(input_shape)}, "
+            f"{next(iter(running), 'its forward failed')} ({error}): give the shape that the model is made for."
         ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module in names:
-            module.training = modes[module]
-        for buffer, value in buffers.items():
-            buffer.copy_(value)
     return rows
 
 

@@ -1,12 +1,10 @@
 """Published numbers as data, each with its source. Nothing here is computed, and nothing elsewhere is typed.
 
-The original report's "validation" is the MNIST test set. Its claims are kept as printed, its errors included.
+The original report is MNIST_Classification, assignment 2 of "Artificial neural networks and deep learning" (in
+Korean). Its "validation" is the MNIST test set. Its claims are kept as printed, its errors included.
 """
 
 from __future__ import annotations
-
-ORIGINAL = "MNIST_Classification, assignment 2 of 'Artificial neural networks and deep learning' (in Korean)"
-LECUN_1998 = "LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998"
 
 ORIGINAL_LENET5_TOTAL = 61_806  # as printed; its own five layer counts sum to 61,706
 ORIGINAL_MLP_TOTAL = 234_146  # as printed; its own three layer counts sum to 235,146
@@ -49,7 +47,8 @@ ORIGINAL_MLP_LOG = """\
 13 7.8848 6.8449 87.83 87.89
 14 6.5561 5.5719 89.77 89.56"""
 
-# of LECUN_1998, section III: errors of 0.95 % and 3.05 % without distortions, as fractions right
+# LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998, section III:
+# errors of 0.95 % and 3.05 % without distortions, as fractions right
 LECUN_LENET5 = 0.9905
 LECUN_MLP = ("784-300-100-10 network", 266_610, 0.9695)  # name, parameters, accuracy
 
@@ -77,11 +76,10 @@ LABEL_DOUBTS = {
 
 def original_history(log: str) -> list[dict]:
     """A printed log as a history with the keys of Run.history; accuracies as fractions."""
-    keys = ("epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy")
     rows = []
     for line in log.splitlines():
-        row = dict(zip(keys, map(float, line.split()), strict=True))
-        row |= {"epoch": int(row["epoch"]), "valid_loss": None, "valid_accuracy": None}
-        row |= {key: round(row[key] / 100, 4) for key in ("train_accuracy", "test_accuracy")}
-        rows.append(row)
+        epoch, train_loss, test_loss, train, test = map(float, line.split())
+        row = {"epoch": int(epoch), "train_loss": train_loss, "test_loss": test_loss}
+        row |= {"train_accuracy": round(train / 100, 4), "test_accuracy": round(test / 100, 4)}
+        rows.append(row | {"valid_loss": None, "valid_accuracy": None})
     return rows

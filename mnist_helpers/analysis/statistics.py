@@ -6,6 +6,7 @@ import statistics
 import timeit
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from mnist_helpers.training import models
 
 TEST_IMAGES = 10_000
+PRINTED = (("loss", "loss", 1, 4), ("accuracy", "%", 100, 2))  # key, heading, scale and decimals, as the original's log
 
 
 def correct(logits: Tensor, labels: Tensor) -> np.ndarray:
@@ -147,43 +149,15 @@ def compare_with_print(history: list[dict], printed: list[dict]) -> pd.DataFrame
     """
     rows = []
     for ours, theirs in zip(history, printed, strict=True):
-        row, loss_gap, accuracy_gap, equal = {"epoch": ours["epoch"]}, 0.0, 0.0, 0
-        for split in ("train", "test"):
-            loss, accuracy = ours[f"{split}_loss"], 100 * ours[f"{split}_accuracy"]
-            their_loss, their_accuracy = theirs[f"{split}_loss"], 100 * theirs[f"{split}_accuracy"]
-            row |= {f"{split} loss": f"{loss:.4f}", f"{split} loss, original": f"{their_loss:.4f}"}
-            row |= {f"{split} %": f"{accuracy:.2f}", f"{split} %, original": f"{their_accuracy:.2f}"}
-            equal += (f"{loss:.4f}" == f"{their_loss:.4f}") + (f"{accuracy:.2f}" == f"{their_accuracy:.2f}")
-            loss_gap, accuracy_gap = (
-                max(loss_gap, abs(loss - their_loss)),
-                max(accuracy_gap, abs(accuracy - their_accuracy)),
-            )
-        rows.append(row | {"equal digits": f"{equal} of 4", "loss_gap": loss_gap, "accuracy_gap": accuracy_gap})
+        row, gaps, equal = {"epoch": ours["epoch"]}, {"loss": 0.0, "accuracy": 0.0}, 0
+        for split, (kind, unit, scale, places) in product(("train", "test"), PRINTED):
+            values = [scale * source[f"{split}_{kind}"] for source in (ours, theirs)]
+            first, second = (f"{value:.{places}f}" for value in values)
+            row |= {f"{split} {unit}": first, f"{split} {unit}, original": second}
+            gaps[kind] = max(gaps[kind], abs(values[0] - values[1]))
+            equal += first == second
+        rows.append(row | {"equal digits": f"{equal} of 4", "loss_gap": gaps["loss"], "accuracy_gap": gaps["accuracy"]})
     return pd.DataFrame(rows)
-
-
-def layer_signals(model: nn.Module, inputs: Tensor, labels: Tensor) -> pd.DataFrame:
-    """What flows through each linear layer for one batch: mean |output| and the norm of the weights' gradient."""
-    outputs = {}  # clones, since the activation that follows overwrites a layer's output
-    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
-    hooks = [
-        layer.register_forward_hook(lambda _, __, out, name=name: outputs.__setitem__(name, out.detach().clone()))
-        for name, layer in layers.items()
-    ]
-    try:
-        model.zero_grad()
-        F.cross_entropy(model(inputs), labels).backward()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return pd.DataFrame(
-        {
-            "layer": f"{layer.in_features}-{layer.out_features}",
-            "mean |output|": outputs[name].abs().mean().item(),
-            "gradient norm": layer.weight.grad.norm().item(),
-        }
-        for name, layer in layers.items()
-    )
 
 
 def latency(model: nn.Module, inputs: Tensor, batch: int) -> float:

@@ -14,7 +14,6 @@ from mnist_helpers.report.settings import checked, read_settings
 
 DRIVE = Path("/content/drive")  # where Colab puts Google Drive
 KEPT = "mnist_report_runs"  # the folder of trainings in it
-UNFINISHED = ".unfinished"  # in it, as in every folder of runs; storage has it too, but needs torch
 
 
 class ColabError(Exception):
@@ -36,7 +35,8 @@ def settle(name: str, student_id: str, date: str, seeds: int, drive: bool) -> No
     if drive:
         _move_to_drive(runs)
     if runs.is_symlink():
-        print(f"Trainings are kept in {runs.resolve()}; there are {_finished(runs)} finished ones now.")
+        finished = len(list(runs.glob("[!.]*/run.json")))
+        print(f"Trainings are kept in {runs.resolve()}; there are {finished} finished ones now.")
     else:
         print(
             "Trainings are kept on this machine only: when Colab takes it away, they are lost. Google Drive keeps them."
@@ -44,7 +44,7 @@ def settle(name: str, student_id: str, date: str, seeds: int, drive: bool) -> No
 
 
 def _move_to_drive(runs: Path) -> None:
-    """Let `runs` be a folder in Google Drive; what is in it already goes there, but replaces nothing."""
+    """Let `runs` be a folder in Google Drive. What is in it goes there, but replaces only what is less far on."""
     try:
         from google.colab import drive as google_drive
     except ImportError as error:
@@ -54,20 +54,28 @@ def _move_to_drive(runs: Path) -> None:
     kept.mkdir(exist_ok=True)
     if runs.is_symlink():
         runs.unlink()  # perhaps one that leads nowhere any more
-    for path in [*runs.glob("[!.]*"), *runs.glob(f"{UNFINISHED}/*.checkpoint")]:
+    for path in [*runs.glob("[!.]*"), *runs.glob(".unfinished/*.checkpoint")]:
         target = kept / path.relative_to(runs)
-        if not target.exists():
+        if not target.exists() or (path.is_file() and _epochs(path) > _epochs(target)):
             target.parent.mkdir(exist_ok=True)
             part = target.with_name(f".{target.name}.part")
-            shutil.rmtree(part, ignore_errors=True)
-            (shutil.copytree if path.is_dir() else shutil.copy)(path, part)
-            part.rename(target)
+            shutil.copytree(path, part, dirs_exist_ok=True) if path.is_dir() else shutil.copy(path, part)
+            part.replace(target)
     shutil.rmtree(runs, ignore_errors=True)
     runs.symlink_to(kept)
 
 
-def _finished(runs: Path) -> int:
-    return len(list(runs.glob("[!.]*/run.json")))
+def _epochs(checkpoint: Path) -> int:
+    """How many epochs an unfinished training has behind it; 0 where the file cannot be read.
+
+    Its time would not tell: a training begun anew on this machine is the newer one, and perhaps the shorter.
+    """
+    from mnist_helpers.training import runs  # needs torch, which `mnist_helpers colab` does without
+
+    try:
+        return len(runs.read_checkpoint(checkpoint)["history"])
+    except Exception:  # whatever a damaged file makes torch say; the training, if it comes to it, says more
+        return 0
 
 
 def make_report(chapters: str = "") -> None:

@@ -7,16 +7,12 @@ import hashlib
 import io
 import json
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
-from functools import cache
+import tarfile
+from copy import deepcopy
 from pathlib import Path
 
 import nbformat
-import numpy as np
+from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mnist_helpers.colab import ColabError
@@ -29,30 +25,8 @@ LARGEST = 4_000_000  # bytes of the notebook
 LEFT_OUT = "(this figure appears when the cell is run)"
 NEEDED = ("pyproject.toml", "README.md", "mnist_helpers", "studies")  # beside notebooks/, to build it
 
-INTRODUCTION = """# LeNet-5 and an MLP on MNIST: the report in one notebook
-
-1. *Runtime > Change runtime type > GPU*.
-2. Fill in the form *Your report*: your name, how many seeds, and whether Google Drive keeps the trainings.
-3. *Runtime > Run all*.
-
-**What happens.** *Set-up* unpacks and installs the report's package. MNIST is downloaded (12 MB). The chapters then
-train their networks and draw their figures, one after another. What they show before that is from our own run. They
-repeat and correct *the original report*: what a student once handed in, in Korean, on the same two networks.
-
-**What comes out.** The last cell makes `report.pdf`, with your name and your numbers, and offers it for download. It
-runs the chapters as they came: text or code that you change here is not in it. For another name, run the form and the
-last cell again.
-
-**How long.** All seven chapters take about 15 minutes with one seed and 21 with three, on two CPU cores of
-a server; Colab's may be slower. A GPU is faster.
-
-**If Colab cuts you off**, choose *Run all* again. Trainings go on after their last epoch, as long as Colab keeps the
-machine. When it takes the machine away, after some hours or when you leave it alone, **all trainings are lost**,
-unless you ticked Google Drive in the form. Then they are kept there, and another machine with the same kind of
-processor or GPU goes on. Google asks you once for leave to use the Drive; *Run all* waits for your answer."""
-
 UNPACK = """#@title Set-up: unpacks the package inside this cell, installs what is missing, names the device
-import base64, hashlib, io, zipfile
+import base64, hashlib, io, tarfile
 
 try:
     content = base64.b85decode("@PAYLOAD@")
@@ -60,8 +34,8 @@ except ValueError:
     content = b""
 if hashlib.sha256(content).hexdigest() != "@HASH@":
     raise RuntimeError("This notebook was damaged on its way; download it again.")
-archive = zipfile.ZipFile(io.BytesIO(content))
-exec(compile(archive.read("set_up.py"), "set_up.py", "exec"))"""
+archive = tarfile.open(fileobj=io.BytesIO(content))
+exec(compile(archive.extractfile("set_up.py").read(), "set_up.py", "exec"))"""
 
 FORM = """#@title Your report
 NAME = @NAME@ #@param {type:"string"}
@@ -83,26 +57,31 @@ colab.make_report(@CHAPTERS@)"""
 def build_notebook(numbers: list[int] | None = None, target: Path | None = None) -> Path:
     """Write the notebook of all chapters, or of those with these numbers; ColabError where that cannot be done."""
     target = target or project_path("dist/mnist_report_colab.ipynb")
-    chapters = chosen_chapters(numbers)
+    paths = chosen_chapters(numbers)
     for name in NEEDED:
         if not project_path(name).exists():
             raise ColabError(f"there is no {project_path(name)}, which goes into the notebook; get the project again.")
+    chapters = {path.name: _chapter(path) for path in paths}
     payload = _payload(chapters)
     unpack = UNPACK.replace("@HASH@", hashlib.sha256(payload).hexdigest())
     unpack = unpack.replace("@PAYLOAD@", base64.b85encode(payload).decode())
     form, settings = FORM, read_settings()
     for key in ("name", "student_id", "seeds"):  # JSON's strings are Python's
         form = form.replace(f"@{key.upper()}@", json.dumps(getattr(settings, key), ensure_ascii=False))
-    cells = [new_markdown_cell(INTRODUCTION), _folded(unpack), _folded(form)]
-    for chapter in chapters:
-        cells += _chapter(chapter, outputs=True).cells
-    chosen = json.dumps(",".join(map(str, numbers))) if numbers else ""
-    cells.append(_folded(LAST.replace("@CHAPTERS@", chosen)))
+    last = LAST.replace("@CHAPTERS@", json.dumps(",".join(map(str, numbers))) if numbers else "")
+    first, second, end = (new_code_cell(code, metadata={"cellView": "form"}) for code in (unpack, form, last))
+    introduction = new_markdown_cell(Path(__file__).with_name("introduction.md").read_text(encoding="utf-8").strip())
+    cells = [introduction, first, second, *(cell for chapter in chapters.values() for cell in chapter.cells), end]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03}"
     about = {"accelerator": "GPU", "colab": {"provenance": [], "toc_visible": True}}
     about |= {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    write_atomically(target, _small_enough(new_notebook(cells=cells, metadata=about)))
+    content = _small_enough(new_notebook(cells=cells, metadata=about))
+    try:
+        write_atomically(target, content)
+    except OSError as error:
+        problem = f"{target} cannot be written: {error.strerror or error}"
+        raise ColabError(f"{problem}. Free some space, or make the folder writable.") from error
     return target
 
 
@@ -112,29 +91,28 @@ def _small_enough(notebook) -> bytes:
     pictures = sorted((o for o in outputs if "image/png" in o.get("data", {})), key=lambda o: len(o.data["image/png"]))
     while len(content := nbformat.writes(notebook).encode()) > LARGEST:
         if not pictures:
-            raise ColabError(
-                f"the notebook would have {len(content):,} bytes, more than {LARGEST:,}; choose --chapters."
-            )
+            size = f"{len(content):,} bytes, more than {LARGEST:,}"
+            raise ColabError(f"the notebook would have {size}; choose --chapters.")
         pictures.pop().data = {"text/plain": LEFT_OUT}
     return content
 
 
-def _folded(source: str):
-    """A code cell that Colab shows as a form, its code folded away."""
-    return new_code_cell(source, metadata={"cellView": "form"})
-
-
-def _chapter(path: Path, *, outputs: bool):
+def _chapter(path: Path):
     """A chapter as it goes into the notebook: not run yet, and without links to chapters, which are no files there.
 
-    outputs: of each output what a browser shows, so that it can be read before it is run.
+    Of each output it keeps what a browser shows, so that it can be read before it is run.
     """
-    notebook = with_badge(nbformat.read(path, 4), path.name, "")
-    for cell in notebook.cells:
+    try:
+        notebook = nbformat.read(path, 4)
+        nbformat.validate(notebook)
+    except Exception as error:  # a file can be broken in many ways
+        problem = str(error).partition("\n")[0]
+        raise ColabError(f"{path} is not a notebook: {problem}. Restore it.") from error
+    for cell in with_badge(notebook, path.name, "").cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\[([^]]*)\]\(\d\d_\w+\.ipynb[^)]*\)", r"\1", cell.source)
         else:
-            cell.execution_count, cell.outputs = None, [_lean(o) for o in cell.outputs] if outputs else []
+            cell.execution_count, cell.outputs = None, [_lean(output) for output in cell.outputs]
     return notebook
 
 
@@ -147,40 +125,20 @@ def _lean(output):
     return output
 
 
-def _payload(chapters: list[Path]) -> bytes:
-    """The zip archive inside the notebook. What is pressed already is unpacked first: LZMA presses it further."""
+def _payload(chapters: dict) -> bytes:
+    """The archive inside the notebook: the package for pip, studies, settings, and the chapters without outputs."""
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr(*_wheel())
-        for chapter in chapters:
-            archive.writestr(f"notebooks/{chapter.name}", nbformat.writes(_chapter(chapter, outputs=False)))
-        for path in sorted(p for p in project_path("studies").iterdir() if p.suffix in (".json", ".npz")):
-            plain = io.BytesIO(path.read_bytes())
-            if path.suffix == ".npz":
-                arrays, plain = dict(np.load(path)), io.BytesIO()
-                np.savez(plain, **arrays)
-            archive.writestr(f"studies/{path.name}", plain.getvalue())
+    with tarfile.open(fileobj=content, mode="w:xz") as archive:
+        for name in NEEDED:
+            place = name if name == "studies" else f"package/{name}"
+            archive.add(project_path(name), place, filter=lambda file: None if "__pycache__" in file.name else file)
+        archive.add(Path(__file__).with_name("set_up.py"), "set_up.py")
         if project_path("report.toml").is_file():
-            archive.write(project_path("report.toml"), "report.toml")
-        archive.write(Path(__file__).with_name("set_up.py"), "set_up.py")
+            archive.add(project_path("report.toml"), "report.toml")
+        for name, chapter in chapters.items():
+            bare, _ = ClearOutputPreprocessor().preprocess(deepcopy(chapter), {})
+            text = nbformat.writes(bare).encode()
+            file = tarfile.TarInfo(f"notebooks/{name}")
+            file.size = len(text)
+            archive.addfile(file, io.BytesIO(text))
     return content.getvalue()
-
-
-@cache
-def _wheel() -> tuple[str, bytes]:
-    """(file name, content) of the package's wheel, its parts stored, not compressed."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("pyproject.toml", "README.md"):
-            shutil.copy(project_path(name), folder)
-        shutil.copytree(project_path("mnist_helpers"), Path(folder, "mnist_helpers"))
-        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, folder]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise ColabError(f"pip could not build the package's wheel, for which it needs the network: {reason}")
-        (path,) = Path(folder).glob("*.whl")
-        stored = io.BytesIO()
-        with zipfile.ZipFile(path) as packed, zipfile.ZipFile(stored, "w", zipfile.ZIP_STORED) as wheel:
-            for entry in packed.infolist():
-                wheel.writestr(entry, packed.read(entry), zipfile.ZIP_STORED)
-        return path.name, stored.getvalue()

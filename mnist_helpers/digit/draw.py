@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
-from functools import cache
 from pathlib import Path
 
 import anywidget
+import numpy as np
 import torch
 import traitlets
 from PIL import Image
 from torch import Tensor
 
-from mnist_helpers import data, training
-from mnist_helpers.digit.photo import DigitError, to_mnist
+from mnist_helpers.digit.photo import DigitError, probabilities, to_mnist
 from mnist_helpers.plots import colour
-from mnist_helpers.training import models
 
 NETWORKS = {"LeNet-5": "best-lenet5", "MLP": "best-mlp"}
 PREFIX = "data:image/png;base64,"
@@ -49,22 +47,15 @@ def read_drawing(picture: Image.Image) -> dict[str, dict]:
     {"prepared": {"pixels": [784 values 0 to 255], "answers": {network: [10 probabilities]}}, "unprepared": ...}
     DigitError where there is not one digit.
     """
-    views = {"prepared": to_mnist(picture), "unprepared": only_smaller(picture)}
-    return {key: {"pixels": view.flatten().tolist(), "answers": _probabilities(view)} for key, view in views.items()}
+    views = {}
+    for key, prepare in (("prepared", to_mnist), ("unprepared", only_smaller)):
+        image = prepare(picture)
+        answers = {name: probabilities(image, network) for name, network in NETWORKS.items()}
+        views[key] = {"pixels": image.flatten().tolist(), "answers": answers}
+    return views
 
 
 def only_smaller(picture: Image.Image) -> Tensor:
     """uint8 [28, 28]: dark ink on light paper as light on dark, without cropping or centring."""
     small = picture.convert("L").resize((28, 28), Image.Resampling.BOX)
-    return 255 - torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8).view(28, 28)
-
-
-_network = cache(training.pretrained)  # a drawing is read many times a second
-
-
-def _probabilities(image: Tensor) -> dict[str, list[float]]:
-    networks = {name: _network(key) for name, key in NETWORKS.items()}
-    return {
-        name: models.predict(model, data.prepare(image[None], recipe)).softmax(1)[0].tolist()
-        for name, (model, recipe) in networks.items()
-    }
+    return 255 - torch.from_numpy(np.array(small))

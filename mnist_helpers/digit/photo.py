@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,17 @@ def classify(picture: str | Path | Image.Image, network: str = "best-lenet5") ->
     no picture, no digit or more than one.
     """
     image = to_mnist(picture)
-    model, recipe = training.pretrained(network)
-    probabilities = models.predict(model, data.prepare(image[None], recipe)).softmax(1)[0]
-    return Answer(int(probabilities.argmax()), probabilities.tolist(), image)
+    answer = probabilities(image, network)
+    return Answer(int(np.argmax(answer)), answer, image)
+
+
+_network = cache(training.pretrained)  # a drawing is read many times a second
+
+
+def probabilities(image: Tensor, network: str) -> list[float]:
+    """What a network that comes with the package says of one uint8 [28, 28]: 10 probabilities."""
+    model, recipe = _network(network)
+    return models.predict(model, data.prepare(image[None], recipe)).softmax(1)[0].tolist()
 
 
 def to_mnist(picture: str | Path | Image.Image) -> Tensor:
@@ -55,35 +64,27 @@ def to_mnist(picture: str | Path | Image.Image) -> Tensor:
     After LeCun et al. 1998, section III.A; thin lines are made as wide as MNIST's thinnest first.
     """
     ink = find_digit(_darkness(_open(picture)))
-    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ink = ink[ndimage.find_objects((ink > 0).astype(int))[0]]
     ink = _thickened(ink / ink.max())  # a darker speck beside it may have set the scale
     scale = BOX / max(ink.shape)
     size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
-    small = Image.fromarray((255 * ink / ink.max()).astype(np.uint8)).resize(size, Image.Resampling.BOX)
-    return centred(torch.from_numpy(np.array(small)))
+    small = np.array(Image.fromarray((255 * ink / ink.max()).astype(np.uint8)).resize(size, Image.Resampling.BOX))
+    image = np.zeros((SIZE, SIZE), np.uint8)
+    image[tuple(_centred(*place) for place in zip(small.shape, ndimage.center_of_mass(small), strict=True))] = small
+    return torch.from_numpy(image)
 
 
-def centred(digit: Tensor) -> Tensor:
-    """uint8 [h, w], at most 20 x 20, placed in [28, 28] with its centre of mass in the middle, to the whole pixel."""
-    height, width = digit.shape
-    mass = digit.double()
-    down = (mass.sum(1) * torch.arange(height)).sum() / mass.sum()
-    right = (mass.sum(0) * torch.arange(width)).sum() / mass.sum()
-    top = min(max(round(SIZE / 2 - down.item()), 0), SIZE - height)
-    left = min(max(round(SIZE / 2 - right.item()), 0), SIZE - width)
-    image = torch.zeros(SIZE, SIZE, dtype=torch.uint8)
-    image[top : top + height, left : left + width] = digit
-    return image
+def _centred(side: int, centre: float) -> slice:
+    """Where `side` pixels go in SIZE so that `centre` is in the middle, to the whole pixel, and none is lost."""
+    start = min(max(round(SIZE / 2 - centre), 0), SIZE - side)
+    return slice(start, start + side)
 
 
 def find_digit(darkness: np.ndarray) -> np.ndarray:
     """The ink of the one digit, float [H, W] in 0 to 1, 0 elsewhere; DigitError for none or several."""
     strongest = np.quantile(darkness, 0.999)
     if strongest < FAINTEST:
-        raise DigitError(
-            "The picture is empty: no ink stands out from its background. Write one digit, large and dark."
-        )
+        raise DigitError("The picture is empty: no ink stands out from its background. Write a digit, large and dark.")
     mask = darkness > 0.4 * strongest
     if mask.mean() > 0.5:
         raise DigitError("No digit was found: more than half of the picture is ink. Leave some background around it.")
@@ -113,14 +114,12 @@ def _beside_each_other(boxes: list[tuple[slice, slice]], areas: np.ndarray) -> l
 def _thickened(ink: np.ndarray) -> np.ndarray:
     """The ink with strokes at least THINNEST pixels wide once the digit is BOX pixels large."""
     inside = ndimage.distance_transform_edt(np.pad(ink > 0.5, 1))
-    width = 2 * np.quantile(inside[inside > 0], 0.9)
-    missing = THINNEST * max(ink.shape) / BOX - width
+    missing = THINNEST * max(ink.shape) / BOX - 2 * np.quantile(inside[inside > 0], 0.9)
     if missing <= 0:
         return ink
     reach = int(np.ceil(missing / 2))
-    wide = np.pad(ink, reach)
     place = np.arange(-reach, reach + 1)
-    return ndimage.grey_dilation(wide, footprint=place[:, None] ** 2 + place**2 <= reach**2 + 1)
+    return ndimage.grey_dilation(np.pad(ink, reach), footprint=place[:, None] ** 2 + place**2 <= reach**2 + 1)
 
 
 def _darkness(grey: np.ndarray) -> np.ndarray:
@@ -143,10 +142,8 @@ def _open(picture: str | Path | Image.Image) -> np.ndarray:
     try:
         image = picture if isinstance(picture, Image.Image) else Image.open(picture, formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
-            raise DigitError(
-                f"The picture has {image.width * image.height / 1e6:.0f} megapixels, too many to open safely. "
-                f"Save it with at most {MAX_PIXELS / 1e6:.0f}."
-            )
+            size = f"{image.width * image.height / 1e6:.0f} megapixels, too many to open safely"
+            raise DigitError(f"The picture has {size}. Save it with at most {MAX_PIXELS / 1e6:.0f}.")
         image = ImageOps.exif_transpose(image)
         image.load()
     except FileNotFoundError as error:

@@ -207,16 +207,20 @@ def save_checkpoint(folder: Path, state: dict) -> None:
         write_atomically(beside(folder, "checkpoint"), hashlib.sha256(content.getvalue()).digest() + content.getvalue())
 
 
+def read_checkpoint(path: Path) -> dict:
+    content = path.read_bytes()
+    if hashlib.sha256(content[32:]).digest() != content[:32]:
+        raise ValueError("its checksum is wrong")
+    return torch.load(io.BytesIO(content[32:]), weights_only=True, map_location="cpu")
+
+
 def load_checkpoint(folder: Path) -> dict | None:
     """The state last kept, None where there is none; a damaged or foreign one is set aside with a warning."""
     path = beside(folder, "checkpoint")
     if not path.is_file():
         return None
     try:
-        content = path.read_bytes()
-        if hashlib.sha256(content[32:]).digest() != content[:32]:
-            raise ValueError("its checksum is wrong")
-        state = torch.load(io.BytesIO(content[32:]), weights_only=True, map_location="cpu")
+        state = read_checkpoint(path)
         if state["run"] != folder.name:
             raise ValueError(f"it is of another recipe, seed or version: {state['run']}")
         return state

@@ -24,6 +24,18 @@ def test_layer_outputs_follow_the_forward_pass(model):
     assert not model.c1._forward_hooks
 
 
+def test_layer_signals_of_known_weights():
+    model = models.MLP((4,), initialisation="uniform01")
+    with torch.no_grad():
+        model.layers[1].weight.fill_(1)
+        model.layers[1].weight[0] = -1  # ReLU makes this output 0; the layer itself puts out -784
+        model.layers[3].weight.fill_(1)
+    frame = inside.layer_signals(model, torch.ones(2, 1, 28, 28), torch.tensor([0, 1]))
+    assert frame["layer"].tolist() == ["784-4", "4-10"]
+    assert frame["mean |output|"].tolist() == [784, 3 * 784]
+    assert all(not module._forward_hooks for module in model.modules())
+
+
 @pytest.mark.parametrize(("network", "size", "width"), [(models.LeNet5(), 32, 84), (models.MLP(), 28, 128)])
 def test_features_are_what_the_last_layer_reads(network, size, width):
     x = torch.rand(7, 1, size, size)

@@ -117,18 +117,6 @@ def test_published_sums_and_bests():
     assert mlp[5]["test_accuracy"] == published.ORIGINAL_BEST_LENET5
 
 
-def test_layer_signals_of_known_weights():
-    model = models.MLP((4,), initialisation="uniform01")
-    with torch.no_grad():
-        model.layers[1].weight.fill_(1)
-        model.layers[1].weight[0] = -1  # ReLU makes this output 0; the layer itself puts out -784
-        model.layers[3].weight.fill_(1)
-    frame = statistics.layer_signals(model, torch.ones(2, 1, 28, 28), torch.tensor([0, 1]))
-    assert frame["layer"].tolist() == ["784-4", "4-10"]
-    assert frame["mean |output|"].tolist() == [784, 3 * 784]
-    assert all(not module._forward_hooks for module in model.modules())
-
-
 def test_saturated_share():
     logits = torch.tensor([[10.0, 0, 0], [0, 0, 0]])
     assert statistics.saturated_share(logits) == 0.5

@@ -1,6 +1,6 @@
 """The Colab notebook as Colab has it: alone in an empty folder, run to its PDF by the Python that runs this file.
 
-python tests/run_colab.py NOTEBOOK [TRY ...]: one seed, one TRY after another, as the mirror or Colab behaves in it:
+python tests/colab/run_colab.py NOTEBOOK [TRY ...]: one seed, one TRY after another, as mirror or Colab behaves in it:
     good     the mirror sends MNIST's files; the only try where none is named
     slow     it takes its time
     broken   one of its files has a wrong byte: the notebook must stop and say so
@@ -145,14 +145,14 @@ def attempt(how: str, client: NotebookClient, kept: Path) -> None:
 
 def mark(kept: Path) -> dict[Path, float]:
     """Change the first loss in every checkpoint on Drive; {run: the loss that it must show once it is done}."""
-    from mnist_helpers.training import storage  # came with the notebook
+    from mnist_helpers.training import runs  # came with the notebook
 
     marked = {}
     for folder in [kept / path.stem for path in kept.glob(".unfinished/*.checkpoint")]:
-        state = storage.read_checkpoint(folder)
+        state = runs.load_checkpoint(folder)
         state["history"][0]["train_loss"] += MARK
         marked[folder] = state["history"][0]["train_loss"]
-        storage.save_checkpoint(folder, state)
+        runs.save_checkpoint(folder, state)
     return marked
 
 

@@ -1,26 +1,28 @@
 """The notebook for Colab: what is in it, and what its cells do. Run to its end it is in `make check-all`."""
 
 import base64
+import hashlib
 import io
 import os
 import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import types
 import venv
-import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from pypdf import PdfReader
 
 from mnist_helpers import colab
 from mnist_helpers.__main__ import main
 from mnist_helpers.colab import notebook as colab_notebook
-from mnist_helpers.report import exporter, settings
+from mnist_helpers.report import badge, exporter, settings
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -50,18 +52,20 @@ def python(tmp_path):
 
 
 def run_alone(python, notebook, *tries) -> str:
-    """What tests/run_colab.py prints of a notebook in an empty folder, without data and without the repository."""
-    # ipykernel would not show what pip prints, if it knew that this is a test
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MNIST_REPORT", "PYTEST"))}
-    command = [python, ROOT / "tests/run_colab.py", notebook, *tries]
+    """What run_colab.py prints of a notebook in an empty folder, without data and without the repository."""
+    # no way to the checkout; and ipykernel would not show what pip prints, if it knew that this is a test
+    left_out = ("MNIST_REPORT", "PYTEST", "PYTHONPATH")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
+    command = [python, ROOT / "tests/colab/run_colab.py", notebook, *tries]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def archive_in(notebook) -> zipfile.ZipFile:
+def names_in(notebook) -> list[str]:
+    """Of the files in the archive inside the notebook."""
     text = re.search(r'b85decode\("([^"]+)"\)', notebook.cells[1].source)[1]
-    return zipfile.ZipFile(io.BytesIO(base64.b85decode(text)))
+    return tarfile.open(fileobj=io.BytesIO(base64.b85decode(text))).getnames()
 
 
 def test_it_is_valid_small_and_has_every_cell_of_every_chapter(path, notebook):
@@ -106,12 +110,10 @@ def test_the_largest_pictures_are_left_out_where_it_would_be_too_large(path, tmp
 
 
 def test_inside_are_package_with_weights_and_widget_studies_and_chapters(notebook):
-    archive = archive_in(notebook)
-    names = archive.namelist()
-    assert {f"notebooks/{chapter.name}" for chapter in CHAPTERS} <= set(names)
-    assert {f"studies/{study.name}" for study in (ROOT / "studies").iterdir()} <= set(names)
-    (wheel,) = (name for name in names if name.endswith(".whl"))
-    parts = zipfile.ZipFile(io.BytesIO(archive.read(wheel))).namelist()
+    names = set(names_in(notebook))
+    assert {f"notebooks/{chapter.name}" for chapter in CHAPTERS} <= names
+    assert {f"studies/{study.name}" for study in (ROOT / "studies").iterdir()} <= names
+    assert {"package/pyproject.toml", "package/README.md"} <= names and not any("__pycache__" in n for n in names)
     for part in (
         "training/weights/best-lenet5.safetensors",
         "digit/draw.js",
@@ -120,7 +122,7 @@ def test_inside_are_package_with_weights_and_widget_studies_and_chapters(noteboo
         "plots/style.mplstyle",
         "report/references.bib",
     ):
-        assert f"mnist_helpers/{part}" in parts
+        assert f"package/mnist_helpers/{part}" in names
 
 
 def test_one_changed_letter_is_noticed(notebook, tmp_path, monkeypatch):
@@ -137,9 +139,7 @@ def test_one_changed_letter_is_noticed(notebook, tmp_path, monkeypatch):
 def test_some_chapters_only_and_a_clear_error_for_an_unknown_one(tmp_path, capsys):
     some = nbformat.read(colab_notebook.build_notebook([2], tmp_path / "two.ipynb"), 4)
     assert some.cells[-1].source.endswith('colab.make_report("2")')
-    assert [name for name in archive_in(some).namelist() if name.startswith("notebooks/")] == [
-        f"notebooks/{CHAPTERS[1].name}"
-    ]
+    assert [name for name in names_in(some) if name.startswith("notebooks/")] == [f"notebooks/{CHAPTERS[1].name}"]
     assert main(["colab", "--chapters", "9"]) == 2
     assert "there is no chapter 9" in capsys.readouterr().err
 
@@ -176,8 +176,8 @@ def test_chapter_1_alone_runs_to_its_pdf_whatever_the_mirror_does(python, tmp_pa
 
 
 def test_a_training_goes_on_from_google_drive_on_another_machine(python, notebook, tmp_path):
-    imports = "from mnist_helpers import training\nfrom mnist_helpers.training import recipes"
-    train = f"{imports}\n\nruns = training.train_many(recipes.ORIGINAL_MLP, [42, 43])"
+    train = "from mnist_helpers import training\nfrom mnist_helpers.training import recipes\n\n"
+    train += "runs = training.train_many(recipes.ORIGINAL_MLP, [42, 43])"
     short = new_notebook(cells=[*notebook.cells[:3], new_code_cell(train)], metadata=notebook.metadata)
     nbformat.write(short, tmp_path / "short.ipynb")
     said = run_alone(python, tmp_path / "short.ipynb", "cut", "good")
@@ -185,35 +185,85 @@ def test_a_training_goes_on_from_google_drive_on_another_machine(python, noteboo
     assert "there are 0 finished ones" in said and said.count("mnist_report_runs; there are") == 2
 
 
-def test_the_form_goes_into_report_toml_and_trainings_to_the_drive(tmp_path, monkeypatch):
+def checkpoint(epochs: int) -> bytes:
+    """As training keeps it: a checksum and what torch.save made."""
+    content = io.BytesIO()
+    torch.save({"run": "a", "history": [{"epoch": epoch} for epoch in range(epochs)]}, content)
+    return hashlib.sha256(content.getvalue()).digest() + content.getvalue()
+
+
+@pytest.fixture
+def drive(tmp_path, monkeypatch) -> Path:
+    """Google Drive's folder of runs, to be made, and tmp_path as Colab's folder."""
     monkeypatch.chdir(tmp_path)
-    Path("report.toml").write_text('title = "T"\nname = "old"  # you\nseeds = 3\n', encoding="utf-8")
-    for place, content in (("runs", "local"), ("drive/MyDrive/mnist_report_runs", "further")):
-        Path(place, ".unfinished").mkdir(parents=True)
-        Path(place, ".unfinished/a.checkpoint").write_text(content)
-    Path("runs", "one").mkdir()
     mounted = types.SimpleNamespace(mount=lambda folder: Path(folder, "MyDrive").mkdir(parents=True, exist_ok=True))
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
     monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(drive=mounted))
     monkeypatch.setattr(colab, "DRIVE", tmp_path / "drive")
+    return tmp_path / "drive/MyDrive/mnist_report_runs"
+
+
+def test_the_form_goes_into_report_toml_and_trainings_to_the_drive(drive):
+    Path("report.toml").write_text('title = "T"\nname = "old"  # you\nseeds = 3\n', encoding="utf-8")
+    for folder, content in ((Path("runs"), "machine"), (drive, "drive")):
+        (folder / "both").mkdir(parents=True)
+        (folder / "both/run.json").write_text(content)
+    Path("runs", "one").mkdir()
     for _ in range(2):  # the cell may be run again
         colab.settle('김철수 "K" \\', "2025", "", 1, drive=True)
     found = settings.read_settings()
     assert (found.title, found.name, found.student_id, found.date) == ("T", '김철수 "K" \\', "2025", "")
     assert found.seeds == 1
-    assert Path("runs").is_symlink() and (tmp_path / "drive/MyDrive/mnist_report_runs/one").is_dir()
-    assert Path("runs/.unfinished/a.checkpoint").read_text() == "further"  # nothing on Drive is replaced
+    assert Path("runs").is_symlink() and (drive / "one").is_dir()
+    assert Path("runs/both/run.json").read_text() == "drive"  # no finished run on Drive is replaced
 
 
 @pytest.mark.parametrize(
-    "text", ['title = "T"\nname = "N"\nseeds = 1', 'date = "2026-01-01"', '\ufeff  name = "N"', ""]
+    ("machine", "kept"),
+    [(checkpoint(7), "machine"), (checkpoint(3), "drive"), (checkpoint(5), "drive"), (b"damaged", "drive")],
+    ids=["longer", "shorter", "equal", "damaged"],
 )
-def test_the_form_goes_into_any_valid_report_toml(text, tmp_path, monkeypatch):
+def test_of_two_checkpoints_of_one_training_the_longer_one_is_kept_on_the_drive(machine, kept, drive):
+    contents = {"machine": machine, "drive": checkpoint(5) + b" "}
+    for name, folder in (("machine", Path("runs")), ("drive", drive)):
+        (folder / ".unfinished").mkdir(parents=True)
+        (folder / ".unfinished/a.checkpoint").write_bytes(contents[name])
+    colab.settle("Kim", "1", "", 1, drive=True)
+    assert [path.name for path in (drive / ".unfinished").iterdir()] == ["a.checkpoint"]
+    assert (drive / ".unfinished/a.checkpoint").read_bytes() == contents[kept]
+
+
+@pytest.mark.parametrize("text", ['title = "T"\nname = "N"\nseeds = 1', 'date = "2026-01-01"', '  name = "N"', ""])
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["", "with a byte-order mark"])
+def test_the_forms_student_number_is_kept_by_a_report_toml_without_that_line_and_newline(
+    text, mark, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    Path("report.toml").write_text(text, encoding="utf-8")
+    Path("report.toml").write_text(mark + text, encoding="utf-8")
+    assert settings.read_settings().name == ("N" if "name" in text else "")  # the mark does not hide the first line
     colab.settle("Kim", "2025-001", "", 2, drive=False)
     found = settings.read_settings()
     assert (found.name, found.student_id, found.date, found.seeds) == ("Kim", "2025-001", "", 2)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"cells": []', "not a notebook"])
+def test_a_chapter_that_is_no_notebook_is_named(content, tmp_path, monkeypatch, capsys):
+    for name in (*colab_notebook.NEEDED, "notebooks"):
+        place = tmp_path / name
+        place.touch() if place.suffix else place.mkdir()
+    (tmp_path / "notebooks/01_a.ipynb").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    assert main(["colab"]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'notebooks/01_a.ipynb'} is not a notebook: " in said and said.count("\n") == 1
+    assert not (tmp_path / "dist").exists()
+
+
+def test_a_notebook_that_cannot_be_written_is_one_clear_sentence(tmp_path):
+    (tmp_path / "dist").write_text("a file where a folder should be")
+    target = tmp_path / "dist/report.ipynb"
+    with pytest.raises(colab.ColabError, match=f"^{target} cannot be written: [^\n]+ make the folder writable.$"):
+        colab_notebook.build_notebook([2], target)
 
 
 def test_what_the_form_cannot_say_changes_nothing(tmp_path, monkeypatch):
@@ -230,10 +280,10 @@ def test_what_the_form_cannot_say_changes_nothing(tmp_path, monkeypatch):
 def test_a_badge_only_where_a_repository_is_named_and_never_in_the_pdf(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/ann/report.git"\n')
-    assert colab_notebook.repository() == "https://github.com/ann/report"
+    assert badge.repository() == "https://github.com/ann/report"
     plain = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("1 + 1", execution_count=1)])
-    marked = colab_notebook.with_badge(plain, "01_test.ipynb", colab_notebook.repository())
-    marked = colab_notebook.with_badge(marked, "01_test.ipynb", colab_notebook.repository())  # once, however often
+    marked = badge.with_badge(plain, "01_test.ipynb", badge.repository())
+    marked = badge.with_badge(marked, "01_test.ipynb", badge.repository())  # once, however often
     assert [cell.cell_type for cell in marked.cells] == ["markdown", "code", "markdown", "code"]
     assert "colab.research.google.com/github/ann/report/blob/main/notebooks/01_test.ipynb" in marked.cells[0].source
     marked.cells[1].execution_count = 1
@@ -241,4 +291,4 @@ def test_a_badge_only_where_a_repository_is_named_and_never_in_the_pdf(tmp_path,
     exporter.build_pdf([Path("01_test.ipynb")], Path("out.pdf"), "show")
     text = "".join(page.extract_text() for page in PdfReader("out.pdf").pages)
     assert "Title" in text and "git clone" not in text and "Colab" not in text
-    assert len(colab_notebook.with_badge(marked, "01_test.ipynb", "").cells) == 2
+    assert len(badge.with_badge(marked, "01_test.ipynb", "").cells) == 2
