@@ -1,7 +1,5 @@
 """Figures of what a trained network sees: feature maps, weights, evidence, and how it lays out the classes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -12,8 +10,8 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from mnist_helpers.plots import COLOURS
+from mnist_helpers.plots.parts import PAGE, WIDTH, bare
 
-WIDTH = 6.3  # inches, the column of an A4 page
 WEIGHTS = "RdGy"  # diverging: negative red, positive dark grey, zero white
 
 
@@ -28,13 +26,11 @@ def feature_maps(image: Tensor, layers: dict[str, Tensor], answer: str) -> Figur
     grid = figure.add_gridspec(len(rows), 1, height_ratios=heights, left=0.1, right=0.94, top=1, bottom=0, hspace=0.15)
     for cell, (label, maps) in zip(grid, rows.items(), strict=True):
         panels = maps if maps.ndim == 3 else [maps[None]]
-        inner = cell.subgridspec(1, len(panels), wspace=0.12)
-        for part, values in zip(inner, panels, strict=True):
+        for part, values in zip(cell.subgridspec(1, len(panels), wspace=0.12), panels, strict=True):
             ax = figure.add_subplot(part)
             _draw(ax, values, aspect="equal" if maps.ndim == 3 else "auto")
-            ax.add_patch(
-                Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, color="0.7", lw=0.5, clip_on=False)
-            )
+            edge = Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, color="0.7", lw=0.5, clip_on=False)
+            ax.add_patch(edge)
         place = cell.get_position(figure)
         figure.text(0, place.y0 + place.height / 2, label, va="center", fontsize=8.5)
     figure.text(1, place.y0 + place.height / 2, answer, va="center", ha="right", fontsize=13)
@@ -43,26 +39,28 @@ def feature_maps(image: Tensor, layers: dict[str, Tensor], answer: str) -> Figur
 
 def weights(groups: dict[str, Tensor], columns: int = 12) -> Figure:
     """Weights as images, a group a block of rows; each from minus to plus its own largest size. groups: [N, H, W]."""
-    rows = [-(-len(images) // columns) for images in groups.values()]
-    side = WIDTH / columns
-    figure = plt.figure(figsize=(WIDTH, side * sum(rows) + 0.25 * len(rows)), layout="constrained")
-    heights = [side * n + 0.25 for n in rows]
-    parts = figure.subfigures(len(groups), 1, height_ratios=heights, squeeze=False)[:, 0]
-    for part, n, (title, images) in zip(parts, rows, groups.items(), strict=True):
-        part.suptitle(title, x=0.01, ha="left", fontsize=9)
-        axes = part.subplots(n, columns, squeeze=False)
-        for ax in axes.flat:
+    rows = [
+        (title if start == 0 else "", images[start : start + columns])
+        for title, images in groups.items()
+        for start in range(0, len(images), columns)
+    ]
+    figure, grid = plt.subplots(len(rows), columns, squeeze=False)
+    figure.set_size_inches(WIDTH, WIDTH / columns * len(rows) + 0.25 * len(groups))
+    for axes, (title, images) in zip(grid, rows, strict=True):
+        axes[0].set_title(title, fontsize=9)
+        for ax in axes[len(images) :]:
             ax.set_axis_off()
-        for ax, image in zip(axes.flat, images.cpu().numpy(), strict=False):
-            reach = np.abs(image).max()
-            ax.imshow(image, cmap=WEIGHTS, vmin=-reach, vmax=reach)
+        for ax, image in zip(axes[: len(images)], images, strict=True):
+            reach = image.abs().max().item()
+            _draw(ax, image, cmap=WEIGHTS, vmin=-reach, vmax=reach)
     return figure
 
 
 def evidence(images: Tensor, titles: Sequence[str], maps: dict[str, Sequence[Tensor]]) -> Figure:
     """A column an image: the digit, then each kind of map over its outline; every map to its own largest value."""
     columns, rows = len(images), 1 + len(maps)
-    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, WIDTH / columns * rows + 0.45), squeeze=False)
+    side = min(WIDTH / columns, PAGE / rows)
+    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, side * rows + 0.45), squeeze=False)
     for column, (image, title) in enumerate(zip(images.cpu(), titles, strict=True)):
         _draw(grid[0, column], image)
         grid[0, column].set_title(title, loc="center", fontsize=8)
@@ -73,9 +71,8 @@ def evidence(images: Tensor, titles: Sequence[str], maps: dict[str, Sequence[Ten
             ax.contour(image, levels=[image.max().item() / 2], colors=COLOURS["LeNet-5"], linewidths=0.6)
     for ax, label in zip(grid[:, 0], ("image", *maps), strict=True):
         ax.set_axis_on()
-        ax.set(xticks=[], yticks=[], ylabel=label)
-        ax.spines[:].set_visible(False)
-        ax.grid(False)
+        ax.set_ylabel(label)
+        bare(ax)
     return figure
 
 
@@ -84,8 +81,8 @@ def classes(points: dict[str, dict[str, np.ndarray]], labels: np.ndarray, wrong:
 
     points: {network: {method: [N, 2]}}; wrong: {network: bool [N]}.
     """
-    methods = list(next(iter(points.values())))
-    figure, grid = plt.subplots(len(points), len(methods), figsize=(WIDTH, 2.9 * len(points)), squeeze=False)
+    rows, columns = len(points), len(next(iter(points.values())))
+    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, min(2.9 * rows, PAGE)), squeeze=False)
     shades = plt.get_cmap("tab10").colors
     for row, (name, layouts) in zip(grid, points.items(), strict=True):
         for ax, (method, at) in zip(row, layouts.items(), strict=True):
@@ -93,9 +90,8 @@ def classes(points: dict[str, dict[str, np.ndarray]], labels: np.ndarray, wrong:
                 mine = at[labels == label]
                 ax.scatter(*mine.T, s=14, marker=f"${label}$", color=shades[label], lw=0, alpha=0.75)
             ax.scatter(*at[wrong[name]].T, s=45, facecolors="none", edgecolors="black", lw=0.9, label="answered wrong")
-            ax.set(xticks=[], yticks=[], title=f"{name}, {method}")
-            ax.spines[:].set_visible(False)
-            ax.grid(False)
+            ax.set_title(f"{name}, {method}")
+            bare(ax)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center")
     return figure
 

@@ -1,49 +1,49 @@
 """Where networks come to their limits: other pixel orders, few images, corrupted images, doubtful answers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
 
 from mnist_helpers.analysis.corruptions import CORRUPTIONS
 from mnist_helpers.analysis.statistics import Summary
-from mnist_helpers.plots import LINES, colour, marker
+from mnist_helpers.plots import LINES, REGULARIZED, colour, marker
+from mnist_helpers.plots.parts import band, interval, legend, line, named_rows, note, panels
 
-REGULARIZED = ", regularized"  # ends the name of a network trained by its best recipe
+PATTERNS = 31  # the most that `agreement` has room for on a page: all of five networks
 
 
 def pixel_orders(in_order: Mapping[str, Summary], permuted: Mapping[str, Summary]) -> Figure:
     """Test accuracy in % of each network with its pixels in order (left) and permuted (right), 95 % intervals."""
-    figure, ax = plt.subplots(figsize=(6.3, 2.7))
-    for offset, name in zip((-0.06, 0, 0.06), in_order, strict=False):
+    figure, (ax,) = panels(1, 1, 2.7, y="test accuracy (%)")
+    offsets = 0.06 * (np.arange(len(in_order)) - (len(in_order) - 1) / 2)
+    for offset, name in zip(offsets, in_order, strict=True):
         pair = (in_order[name], permuted[name])
-        means = [summary.mean for summary in pair]
-        reach = [[s.mean - s.interval[0] for s in pair], [s.interval[1] - s.mean for s in pair]]
-        x = np.array([offset, 1 + offset])
-        ax.errorbar(x, means, yerr=reach, fmt=f"{marker(name)}-", color=colour(name), capsize=3, ms=5)
-        ax.annotate(name, (1.08, means[1]), va="center", fontsize=8.5, color=colour(name))
+        means, (low, high) = np.array([s.mean for s in pair]), np.transpose([s.interval for s in pair])
+        interval(ax, offset + np.arange(2), means, low, high, name, vertical=True, fmt=f"{marker(name)}-")
     ax.set_xticks([0, 1], ["pixels in order", "all pixels permuted"])
-    ax.set(xlim=(-0.3, 1.5), ylabel="test accuracy (%)")
+    ax.set_xlim(-0.3, 1.5)
+    names = sorted(in_order, key=lambda name: permuted[name].mean)
+    steps = 0.065 * np.ptp(ax.get_ylim()) * np.arange(len(names))  # names are at least a line of text apart
+    heights = isotonic_regression([permuted[name].mean for name in names] - steps).x + steps
+    for name, height in zip(names, heights, strict=True):
+        ax.text(1.02 + offsets[-1], height, name, va="center", fontsize=8.5, color=colour(name))
     return figure
 
 
 def by_training_images(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> Figure:
     """Test errors in % against the number of training images, both logarithmic: mean of the seeds in a band of all."""
-    figure, ax = plt.subplots(figsize=(6.3, 3.2))
-    for (name, by_size), style in zip(errors.items(), LINES, strict=False):
-        values = np.array(list(by_size.values()))  # [sizes, seeds]
-        sizes = list(by_size)
-        ax.plot(sizes, values.mean(1), ls=style, marker=marker(name), ms=4, color=colour(name), label=name)
-        ax.fill_between(sizes, values.min(1), values.max(1), color=colour(name), alpha=0.2, lw=0)
-    ax.set(xscale="log", yscale="log", xlabel="training images", ylabel="test errors (%)")
+    figure, (ax,) = panels(1, 1, 3.2, "training images", "test errors (%)")
+    for k, (name, by_size) in enumerate(errors.items()):
+        band(ax, by_size, name, colour(name), line(k), marker=marker(name), ms=4)
+    sizes = sorted(set().union(*errors.values()))
+    ax.set(xscale="log", yscale="log")
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
     ax.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
     ax.minorticks_off()
-    ax.legend()
+    legend(figure, ax)
     return figure
 
 
@@ -52,37 +52,32 @@ def corruption_curves(frame: pd.DataFrame) -> Figure:
 
     frame: as from corruptions.accuracies; a network's regularized variant is dashed and hollow.
     """
-    kinds = list(frame["kind"].unique())
-    figure, axes = plt.subplots(-(-len(kinds) // 3), 3, figsize=(6.3, 2.1 * -(-len(kinds) // 3)), sharey=True)
-    for ax, kind in zip(axes.flat, kinds, strict=False):
+    kinds = frame["kind"].unique()
+    figure, axes = panels(len(kinds), 3, 2.1, y="accuracy (%)", sharey=True)
+    for ax, kind in zip(axes, kinds, strict=True):
         for name, rows in frame[frame["kind"] == kind].groupby("network", sort=False):
-            table = rows.pivot(index="strength", columns="member", values="accuracy")
             base, better = name.removesuffix(REGULARIZED), name.endswith(REGULARIZED)
-            ax.plot(table.index, table.mean(axis=1), ls=LINES[better], marker=marker(base), ms=3.5, color=colour(base),
-                    mfc="white" if better else colour(base), label=name)  # fmt: skip
-            ax.fill_between(table.index, table.min(axis=1), table.max(axis=1), color=colour(base), alpha=0.2, lw=0)
+            values = rows.groupby("strength")["accuracy"].apply(list).to_dict()
+            face = "white" if better else colour(base)
+            band(ax, values, name, colour(base), LINES[better], marker=marker(base), ms=3.5, mfc=face)
         ax.set(xlabel=CORRUPTIONS[kind].label, ylim=(0, 102))
-    for ax in axes[:, 0]:
-        ax.set_ylabel("accuracy (%)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    legend(figure)
     return figure
 
 
 def shift_maps(maps: Mapping[str, np.ndarray], steps: Sequence[int]) -> Figure:
     """Accuracy in % of each network, the images shifted right (x) and down (y) by so many pixels; mean of members."""
-    figure, axes = plt.subplots(1, len(maps), figsize=(6.3, 0.7 + 5.4 / len(maps)), sharey=True, squeeze=False)
+    figure, axes = panels(len(maps), 5, 0.5, y="shift down (pixels)", square=True, sharey=True)
     edge = (steps[0] - 1, steps[-1] + 1)
-    for ax, (name, values) in zip(axes[0], maps.items(), strict=True):
+    for ax, (name, values) in zip(axes, maps.items(), strict=True):
         mean = values.mean(0)
         picture = ax.imshow(mean, cmap="gray", vmin=0, vmax=100, extent=(*edge, *edge[::-1]))
         ax.contour(steps, steps, mean, levels=[50, 90], colors=[colour(name.removesuffix(REGULARIZED))])
         ax.set_title(name.replace(", ", ",\n"), fontsize=8.5, loc="center")
-        ax.set_xticks([-8, 0, 8])
-        ax.set_yticks([-8, 0, 8])
+        ax.set(xticks=[-8, 0, 8], yticks=[-8, 0, 8])
         ax.grid(False)
     figure.supxlabel("shift to the right (pixels)", fontsize=9.5)
-    axes[0, 0].set_ylabel("shift down (pixels)")
-    figure.colorbar(picture, ax=axes[0, :].tolist(), label="accuracy (%)", shrink=0.8, aspect=12)
+    figure.colorbar(picture, ax=axes, label="accuracy (%)", shrink=0.8, aspect=12)
     return figure
 
 
@@ -91,15 +86,15 @@ def reliability(bins: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -
 
     bins: as from calibration.reliability.
     """
-    figure, axes = plt.subplots(1, len(bins), figsize=(6.3, 0.5 + 6.3 / len(bins)), sharey=True, squeeze=False)
-    for ax, (name, (share, accuracy, confidence)) in zip(axes[0], bins.items(), strict=True):
+    labels = ("mean confidence (%)", "% of the images in the bin")
+    figure, axes = panels(len(bins), 3, 0.5, *labels, square=True, sharey=True)
+    for ax, (name, (share, accuracy, confidence)) in zip(axes, bins.items(), strict=True):
         width = 100 / len(share)
         ax.bar(width * (np.arange(len(share)) + 0.5), 100 * share, width, color="0.85", label="share of the images")
         ax.plot([0, 100], [0, 100], color="0.4", lw=0.8, ls="--")
         ax.plot(100 * confidence, 100 * accuracy, marker=marker(name), ms=4, color=colour(name), label="accuracy")
-        ax.set(title=name, xlabel="mean confidence (%)", xlim=(0, 100), ylim=(0, 102), aspect="equal")
-    axes[0, 0].set_ylabel("% of the images in the bin")
-    axes[0, 0].legend(loc="upper left", fontsize=7.5)
+        ax.set(title=name, xlim=(0, 100), ylim=(0, 102), aspect="equal")
+    axes[0].legend(loc="upper left", fontsize=7.5)
     return figure
 
 
@@ -108,28 +103,26 @@ def coverage(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
 
     curves: {network: (coverage, accuracy)} as from calibration.accuracy_by_coverage.
     """
-    figure, ax = plt.subplots(figsize=(6.3, 2.7))
-    for (name, (answered, accuracy)), style in zip(curves.items(), LINES, strict=False):
-        ax.plot(100 * answered, 100 * (1 - accuracy), ls=style, color=colour(name), label=name)
-    ax.set(
-        xlabel="images answered, the surest first (%)", ylabel="errors among them (%)", xlim=(70, 100), ylim=(0, None)
-    )
-    ax.legend()
+    figure, (ax,) = panels(1, 1, 2.7, "images answered, the surest first (%)", "errors among them (%)")
+    for k, (name, (answered, accuracy)) in enumerate(curves.items()):
+        ax.plot(100 * answered, 100 * (1 - accuracy), ls=line(k), color=colour(name), label=name)
+    ax.set(xlim=(70, 100), ylim=(0, None))
+    legend(figure, ax)
     return figure
 
 
 def agreement(patterns: Mapping[str, Mapping[str, int]]) -> Figure:
-    """How many images which networks get wrong. patterns: {"who is wrong": {"seed 42": images, ...}}."""
-    figure, ax = plt.subplots(figsize=(6.3, 0.6 + 0.28 * len(patterns)))
-    for y, counts in enumerate(reversed(patterns.values())):
+    """How many images which networks get wrong. patterns: {"who is wrong": {"seed 42": images, ...}}.
+
+    ValueError for more than PATTERNS of them.
+    """
+    if len(patterns) > PATTERNS:
+        raise ValueError(f"{len(patterns)} patterns: the figure shows at most {PATTERNS}, all those of 5 networks")
+    figure, (ax,), places = named_rows(patterns, 0.28)
+    for y, counts in zip(places, patterns.values(), strict=True):
         values = np.array(list(counts.values()), dtype=float)
         ax.barh(y, values.mean(), color="0.72", edgecolor="0.25")
         ax.plot(values, np.full(len(values), y), ls="", marker="|", ms=9, color="black")
-        ax.annotate(
-            f"{values.mean():.0f}", (values.max(), y), (5, 0), textcoords="offset points", va="center", fontsize=8
-        )
-    ax.set_yticks(range(len(patterns)), list(reversed(patterns)))
-    ax.set(xlabel="test images (bar: mean of the seeds; strokes: each seed)")
-    ax.grid(axis="x")
-    ax.grid(False, axis="y")
+        note(ax, f"{values.mean():.0f}", (values.max(), y), (5, 0), va="center", fontsize=8)
+    ax.set_xlabel("test images (bar: mean of the seeds; strokes: each seed)")
     return figure

@@ -1,7 +1,5 @@
 """Figures of the digits themselves: grids of images, the balance of the classes, padding beside resizing."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -13,9 +11,8 @@ from PIL.Image import Image
 from torch import Tensor
 
 from mnist_helpers.data import CLASSES, INK, Digits, Mnist
-from mnist_helpers.plots import HATCHES, colour
+from mnist_helpers.plots.parts import WIDTH, bare, bars, legend, panels
 
-WIDTH = 6.3  # inches, the column of an A4 page
 DARK, LIGHT = "0.25", "0.72"  # greys: a colour means a model in this report, and there is none here
 
 
@@ -36,21 +33,16 @@ def show_images(
     images = images.detach().cpu()
     titles = [""] * len(images) if titles is None else titles
     low, high = (0, 255) if images.dtype == torch.uint8 else (images.min().item(), images.max().item())
-    rows = -(-len(images) // columns)
-    side = width / columns
-    lines = [
-        max(title.count("\n") + bool(title) for title in titles[r * columns : (r + 1) * columns]) for r in range(rows)
-    ]
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(width, rows * side + 0.16 * sum(lines)), squeeze=False, layout="constrained"
-    )
+    starts = range(0, len(images), columns)
+    lines = sum(max(title.count("\n") + bool(title) for title in titles[k : k + columns]) for k in starts)
+    size = (width, len(starts) * width / columns + 0.16 * lines)
+    figure, grid = plt.subplots(len(starts), columns, figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.04, wspace=0.02, hspace=0.02)
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, image, title in zip(grid.flat, images, titles, strict=False):  # the last row may have room left
+    for axes, image, title in zip(grid.flat[: len(images)], images, titles, strict=True):
         axes.imshow(image, cmap="gray_r", vmin=low, vmax=high)
-        if title:
-            axes.set_title(title, fontsize=8.5, loc="center", pad=2)
+        axes.set_title(title, fontsize=8.5, loc="center", pad=2)
     return figure
 
 
@@ -64,13 +56,14 @@ def digits_per_class(digits: Digits, examples: int = 6) -> Figure:
 
 def class_balance(mnist: Mnist) -> Figure:
     """Bars: the share of each class among the training and the test digits, in %."""
-    figure, axes = plt.subplots(figsize=(WIDTH, 2.6), layout="constrained")
-    for offset, digits, name, grey in ((-0.2, mnist.train, "training", DARK), (0.2, mnist.test, "test", LIGHT)):
-        shares = 100 * torch.bincount(digits.labels.cpu(), minlength=CLASSES) / len(digits)
-        places = torch.arange(CLASSES) + offset
-        axes.bar(places, shares, 0.38, color=grey, label=f"{name}, {len(digits):,} digits")
+    figure, (axes,) = panels(1, 1, 2.6, "class (the digit written)", "share of the split in %")
+    shares = {
+        f"{name}, {len(digits):,} digits": 100 * digits.labels.cpu().bincount(minlength=CLASSES) / len(digits)
+        for name, digits in (("training", mnist.train), ("test", mnist.test))
+    }
+    bars(axes, shares, [{"color": DARK}, {"color": LIGHT}])
     axes.axhline(100 / CLASSES, color="black", linewidth=0.9, linestyle="--", label="equal shares")
-    axes.set(xlabel="class (the digit written)", ylabel="share of the split in %", xticks=range(CLASSES))
+    axes.set_xticks(range(CLASSES))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return figure
 
@@ -104,11 +97,9 @@ def _draw_pixels(axes: Axes, pixels: Tensor, title: str, size: int) -> None:
     middle = len(pixels) / 2 - 0.5
     axes.set(xlim=(middle - size / 2, middle + size / 2), ylim=(middle + size / 2, middle - size / 2))
     axes.set_title(title, loc="center")
-    axes.set_xticks([0, len(pixels) - 1])
-    axes.set_yticks([0, len(pixels) - 1])
+    bare(axes)
+    axes.set(xticks=[0, len(pixels) - 1], yticks=[0, len(pixels) - 1])
     axes.tick_params(length=0)
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
     axes.add_patch(plt.Rectangle((-0.5, -0.5), len(pixels), len(pixels), fill=False, color="0.5", linewidth=0.8))
 
 
@@ -117,22 +108,23 @@ def drawing(picture: Image, views: Mapping[str, Mapping]) -> Figure:
 
     picture: a PIL image; views: as from draw.read_drawing.
     """
-    figure, axes = plt.subplots(1, 1 + 2 * len(views), figsize=(WIDTH, 2.1), width_ratios=[1.2] + [0.8, 1] * len(views))
+    several = max(len(view["answers"]) for view in views.values())
+    size = (WIDTH, 2.1 + 0.35 * max(several - 2, 0))  # a bar is never thinner than two networks' would be by half
+    figure, axes = plt.subplots(1, 1 + 2 * len(views), figsize=size, width_ratios=[1.2] + [0.8, 1] * len(views))
     axes[0].imshow(picture, cmap="gray", vmin=0, vmax=255)
     axes[0].set_title("drawn", loc="center")
-    for (kind, view), seen, bars in zip(views.items(), axes[1::2], axes[2::2], strict=True):
+    for (kind, view), seen, answers in zip(views.items(), axes[1::2], axes[2::2], strict=True):
         seen.imshow(np.reshape(view["pixels"], (28, 28)), cmap="gray_r", vmin=0, vmax=255)
         seen.set_title(kind, loc="center")
-        for k, (name, probabilities) in enumerate(view["answers"].items()):
-            places = np.arange(CLASSES) + 0.38 * k - 0.19
-            bars.barh(places, 100 * np.array(probabilities), 0.36, color=colour(name), hatch=HATCHES[k], label=name)
-        bars.set(xlim=(0, 100), xlabel="probability (%)", yticks=range(CLASSES), ylim=(CLASSES - 0.4, -0.6))
-        bars.tick_params(axis="y", labelsize=6.5, pad=1, length=0)
-        bars.grid(False)
+        percent = {name: 100 * np.array(probabilities) for name, probabilities in view["answers"].items()}
+        bars(answers, percent, horizontal=True)
+        answers.set(xlim=(0, 100), xlabel="probability (%)", yticks=range(CLASSES), ylim=(CLASSES - 0.4, -0.6))
+        answers.tick_params(axis="y", labelsize=6.5, pad=1, length=0)
+        answers.grid(False)
     for ax in (axes[0], *axes[1::2]):
-        ax.set(xticks=[], yticks=[])
+        bare(ax)
         ax.spines[:].set(visible=True, color="0.5", linewidth=0.8)
-    figure.legend(*axes[2].get_legend_handles_labels(), loc="outside upper center", ncols=len(view["answers"]))
+    legend(figure)
     return figure
 
 
