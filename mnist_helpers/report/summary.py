@@ -54,7 +54,7 @@ def between_markers(path: Path, begin: str, table: str) -> str:
 
 
 def abstract(results: dict[str, dict]) -> list[Piece]:
-    """The report's one-page abstract, abstract.md with its numbers; nothing where a part of the report leaves some open.
+    """The report's one-page abstract, abstract.md with its numbers; nothing where some of them are missing.
 
     What stands there between <!-- if NAME --> and <!-- end --> is left out where results have no such number.
     """

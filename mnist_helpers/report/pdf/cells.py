@@ -24,7 +24,9 @@ LINES = 22  # of output: more may break over pages
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 STRING = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
 OBJECT = re.compile(rf"<(?:{STRING}|<[^<>\n]*>|[^<>'\"\n])*>|\b(?:Text|Axes)\((?:{STRING}|[^()'\"\n])*\)")
-AROUND = re.compile(r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]")  # what lists of objects, and plt.hist, put around
+AROUND = re.compile(
+    r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]"
+)  # what lists of objects, and plt.hist, put around
 
 
 def chapter_pieces(notebook: NotebookNode, resources: dict, *, show_code: bool) -> list[Piece]:
@@ -63,7 +65,7 @@ def _code(cell: NotebookNode) -> dict:
 
 
 def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
-    """The arguments of the Pieces that an output gives: none for a caption, a progress bar, or what plotting returns."""
+    """The arguments of the Pieces that an output gives: none for a caption, a bar, or what plotting returns."""
     if output.output_type == "stream":
         return _printed(output.text) if output.name == "stdout" else []  # stderr: bars and warnings, no results
     data, about = output.data, output.metadata.get("report", {})

@@ -168,7 +168,7 @@ class _Document:
         return RawInline("typst", f"#item({self.add({'kind': 'picture', 'file': file, 'alt': alt, 'width': width})})")
 
     def _copy(self, file: str) -> str:
-        """Put a picture beside the document; its name there. It comes from a file, or is written out in the notebook."""
+        """Put a picture beside the document; its name there. It is a file, or is written out in its address."""
         origin, kind, advice = self.piece.origin, Path(file).suffix, "that does not exist, {}. Put it there."
         try:
             if file.startswith("data:"):
