@@ -15,16 +15,15 @@ from nbformat import NotebookNode
 from traitlets import Enum, default
 
 from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.report.pdf.cells import chapter_pieces, code_pieces
+from mnist_helpers.report.pdf.cells import notebook_pieces
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
-from mnist_helpers.report.pdf.typeset import picture_of_pages, typeset
+from mnist_helpers.report.pdf.typeset import picture_of_pages as picture_of_pages  # run.py takes it from here
+from mnist_helpers.report.pdf.typeset import typeset
 from mnist_helpers.report.settings import CODE, COLAB, read_settings
 from mnist_helpers.report.summary import abstract, how_it_was_made
 
-__all__ = ["ReportExporter", "build_pdf", "chosen_chapters", "picture_of_pages"]
-
 BIBLIOGRAPHY = Path(__file__).with_name("references.bib")
-ALWAYS_CITED = '"original-lenet5", "original-mlp"'  # the original's own sources, linked nowhere
+REFERENCES = '#references("original-lenet5", "original-mlp")'  # with the original's own sources, linked nowhere
 
 
 def require_executed(nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
@@ -46,9 +45,8 @@ class ReportExporter(Exporter):
 
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
-    code = Enum(("", *CODE), "", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says").tag(
-        config=True
-    )
+    code = Enum(("", *CODE), "", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says")
+    code.tag(config=True)
 
     @default("file_extension")
     def _file_extension(self) -> str:
@@ -74,13 +72,13 @@ class ReportExporter(Exporter):
         for nb, resources in notebooks:
             resources.setdefault("unique_key", resources["metadata"]["name"])
             nb, resources = super().from_notebook_node(nb, resources)
-            chapters += chapter_pieces(nb, resources, show_code=code == "show")
-            listings += code_pieces(nb, resources) if code == "appendix" else []
+            chapters += notebook_pieces(nb, resources, code=code == "show")
+            listings.append(Piece(f"## {resources['metadata']['name']}.ipynb {{.unlisted}}"))
+            listings += notebook_pieces(nb, resources, code=True, rest=False)
             results |= _results(nb)
             made = made or nb.metadata.get("report", {})
-        pieces = [*abstract(results), Piece(raw="#contents()"), *chapters, Piece(raw=f"#references({ALWAYS_CITED})")]
-        if listings:
-            pieces += [Piece("# The code"), *listings]
+        pieces = [*abstract(results), Piece(raw="#contents()"), *chapters, Piece(raw=REFERENCES)]
+        pieces += [Piece("# The code"), *listings] if code == "appendix" else []
         pieces += how_it_was_made(made | {"source": _source(home), "date": settings.date})
         return typeset(pieces, settings, BIBLIOGRAPHY)
 

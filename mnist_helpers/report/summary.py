@@ -72,9 +72,9 @@ def abstract(results: dict[str, dict]) -> list[Piece]:
 
 def _numbers(results: dict[str, dict]) -> dict:
     """What abstract.md may name: results by key, those with an interval also as [points], and the original's totals."""
-    numbers = {"original_lenet5_total": published.ORIGINAL_LENET5_TOTAL}
-    numbers |= {"original_mlp_total": published.ORIGINAL_MLP_TOTAL}
-    numbers["share"] = results["lenet5_parameters"]["value"] / results["mlp_parameters"]["value"]
+    share = results["lenet5_parameters"]["value"] / results["mlp_parameters"]["value"]
+    totals = {"lenet5": published.ORIGINAL_LENET5_TOTAL, "mlp": published.ORIGINAL_MLP_TOTAL}
+    numbers = {"share": share, "original_total": totals}
     for key, entry in results.items():
         low, high = entry["interval"] or (0, 0)
         numbers[key] = entry | {"points": f"**{entry['value']:.2f} points** ({low:.2f} to {high:.2f})"}

@@ -22,6 +22,7 @@ from mnist_helpers.report.settings import OUT
 
 LINES = 22  # of output: more may break over pages
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+HIDDEN = "[hidden], [style*='display:none'], [style*='display: none']"
 STRING = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
 OBJECT = re.compile(rf"<(?:{STRING}|<[^<>\n]*>|[^<>'\"\n])*>|\b(?:Text|Axes)\((?:{STRING}|[^()'\"\n])*\)")
 AROUND = re.compile(
@@ -29,39 +30,23 @@ AROUND = re.compile(
 )  # what lists of objects, and plt.hist, put around
 
 
-def chapter_pieces(notebook: NotebookNode, resources: dict, *, show_code: bool) -> list[Piece]:
-    """Text and results of a notebook that nbconvert's preprocessors have been through; code where it is asked for."""
-    origin, pieces = _origin(resources), []
+def notebook_pieces(notebook: NotebookNode, resources: dict, *, code: bool, rest: bool = True) -> list[Piece]:
+    """Code, and the rest (text and results), of a notebook that nbconvert's preprocessors have been through."""
+    about, pieces = resources["metadata"], []
+    origin = Origin(about["name"], Path(about.get("path") or ".").resolve(), resources.get("outputs", {}))
     for index, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type == "markdown":
-            attached = {
-                f"attachment:{name}": b64decode(next(iter(data.values())))
-                for name, data in cell.get("attachments", {}).items()
-            }
-            pieces.append(Piece(cell.source, origin=replace(origin, files=attached), cell=index))
+        if cell.cell_type == "markdown" and rest:
+            attachments = cell.get("attachments", {}).items()
+            files = {f"attachment:{name}": b64decode(next(iter(data.values()))) for name, data in attachments}
+            pieces.append(Piece(cell.source, origin=replace(origin, files=files), cell=index))
         elif cell.cell_type == "code":
-            parts = [part for output in cell.outputs for part in _output(output, cell.source, origin)]
-            if show_code and cell.source.strip():
-                parts.insert(0, _code(cell))
+            parts = []
+            if code and cell.source.strip():
+                parts.append({"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}})
+            if rest:
+                parts += [part for output in cell.outputs for part in _output(output, cell.source, origin)]
             pieces += [Piece(**part, origin=origin, cell=index) for part in parts]
     return pieces
-
-
-def code_pieces(notebook: NotebookNode, resources: dict) -> list[Piece]:
-    """The code of a notebook under a heading, for the appendix."""
-    origin = _origin(resources)
-    code = [(n, cell) for n, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code" and cell.source.strip()]
-    pieces = [Piece(**_code(cell), origin=origin, cell=index) for index, cell in code]
-    return [Piece(f"## {origin.name}.ipynb {{.unlisted}}", origin=origin), *pieces]
-
-
-def _origin(resources: dict) -> Origin:
-    about = resources["metadata"]
-    return Origin(about["name"], Path(about.get("path") or ".").resolve(), resources.get("outputs", {}))
-
-
-def _code(cell: NotebookNode) -> dict:
-    return {"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}}
 
 
 def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
@@ -82,18 +67,18 @@ def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
     if words:  # a computed formula stays on the page of the words before it
         short = "$$" in words and words.count("\n") < 20 and not re.search("^ *#", words, re.M)
         return [{"raw": "#kept["}, {"markdown": words}, {"raw": "]"}] if short else [{"markdown": words}]
-    if html and not (hides and text):  # HTML that hides a part is made for a browser, and its text for all others
+    around, objects = OBJECT.subn("", text)
+    nameless = objects > 0 and not AROUND.sub("", around)  # nothing but names of objects
+    if html and (nameless or not hides):  # HTML that hides a part is for a browser; the text says it to all others
         return [{"markdown": html_to_markdown(html)}]
     drawn = output.output_type == "execute_result" and _ends_with_plotting(source)
-    return [] if drawn or _is_object(text) else _printed(text)
+    return [] if nameless or drawn else _printed(text)
 
 
 def _visible(html: str) -> tuple[str, bool]:
     """The HTML without what a browser does not show, and whether there was such a part."""
     soup = BeautifulSoup(html, "html.parser")
-    hidden = soup.select("[hidden], [style*='display:none'], [style*='display: none']")
-    for tag in hidden:
-        tag.extract()
+    hidden = [tag.extract() for tag in soup.select(HIDDEN)]
     return (str(soup) if hidden else html), bool(hidden)
 
 
@@ -101,16 +86,10 @@ def _ends_with_plotting(source: str) -> bool:
     """True where the cell's value is that of a call such as plt.axis("off"), which is no result; plt.xlim() asks."""
     try:
         call = ast.parse(re.sub("^[%!].*", "", source, flags=re.M)).body[-1].value
-        owner, asked = ast.unparse(call.func.value), call.func.attr.startswith(("get_", "im"))
-        return bool(re.fullmatch(r"(plt|axe?s?|axs)(\[.*\])?", owner) and (call.args or call.keywords)) and not asked
+        called = re.fullmatch(r"(?:plt|axe?s?|axs)(?:\[.*\])?\.(\w+)", ast.unparse(call.func))
+        return bool(called and (call.args or call.keywords)) and not called[1].startswith(("get_", "im"))
     except (SyntaxError, IndexError, AttributeError):
         return False
-
-
-def _is_object(text: str) -> bool:
-    """True for a text that names objects and nothing else, such as the lines or bars that a plotting call returns."""
-    around, objects = OBJECT.subn("", text)
-    return objects > 0 and not AROUND.sub("", around)
 
 
 def _printed(text: str) -> list[dict]:

@@ -15,8 +15,6 @@ from mnist_helpers.report.pdf.pandoc import ANCHOR, as_jupyter_reads, read_markd
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import read_tables, wrap
 
-ALIGNED = ("align", "gather", "multline", "eqnarray", "flalign")  # environments that pandoc takes as aligned
-
 
 def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str, list[dict], list[str]]:
     """The body of the Typst document, the items that it draws, and each reference by number that leads nowhere.
@@ -35,15 +33,13 @@ class _Document:
     """The state of one conversion: items, links, formulas, and the piece that is being walked through."""
 
     def __init__(self, pieces: list[Piece], build: Path, bibliography: Path):
-        self.pieces, self.build = pieces, build
-        self.piece = Piece()  # that a walk is in, and its index
-        self.index = 0
+        self.pieces, self.build, self.links = pieces, build, Links(pieces, bibliography)
         self.items: list[dict] = []
-        self.links = Links(pieces, bibliography)
         self.formulas: dict[str, str] = {}  # LaTeX -> where
         self.level = 0
 
     def enter(self, index: int) -> None:
+        """Let the piece with this index be the one that the document is in."""
         self.index, self.piece = index, self.pieces[index]
 
     def source(self, index: int) -> str:
@@ -110,8 +106,6 @@ class _Document:
             return Str(f"{number[1]}−{number[2]}")
         return None
 
-    # --- formulas ---------------------------------------------------------------------------------------------
-
     def _math(self, kind: dict, formula: str) -> list:
         """A formula, with an item that holds its alternative text around it."""
         index = self.add({"alt": formula.strip()})
@@ -124,14 +118,9 @@ class _Document:
 
     def _tex(self, key: str, tex: str):
         """A bare environment such as align, which Jupyter shows as a formula; other TeX as it is written."""
-        found = re.fullmatch(r"\s*\\begin\{(\w+)\*?\}(.*)\\end\{\1\*?\}\s*", tex, re.S)
-        if not found:
+        if not re.fullmatch(r"\s*\\begin\{(\w+\*?)\}.*\\end\{\1\}\s*", tex, re.S):
             return Str(tex) if key == "RawInline" else Para([Str(tex)])
-        name, formula = found[1], found[2].strip()
-        if name in ALIGNED:
-            formula = rf"\begin{{aligned}}{formula}\end{{aligned}}"
-        elif name != "equation":
-            formula = tex.strip()
+        formula = re.sub(r"\\(begin|end)\{equation\*?\}", "", tex).strip()  # the others pandoc knows
         kind = {"t": "DisplayMath"}
         return Para([Math(kind, formula)]) if key == "RawBlock" else self._math(kind, formula)  # walk enters a Para
 
@@ -140,8 +129,6 @@ class _Document:
             formula = " ".join(warning.split())
             where = self.formulas.get(formula, "the report")
             raise PdfError(f"{where}: the formula {formula} cannot be read. Write it in LaTeX that pandoc knows.")
-
-    # --- pictures and HTML ------------------------------------------------------------------------------------
 
     def _html(self, key: str, html: str):
         """HTML in Markdown: line breaks, small and raised letters, pictures, tables; of the rest its words."""

@@ -25,16 +25,16 @@ ANCHOR = "cell-{}.md__"  # what pandoc then puts before an anchor: the number of
 
 # What Jupyter reads otherwise than pandoc: fences, inline code, and $ x $, which is a formula ($5 and $6 are none)
 _DIFFERENT = re.compile(
-    r"^(?P<indent>[ \t>]*)(?P<item>(?:(?:[-*+]|\d+[.)])[ \t]+)*)(?P<fence>`{3,}|~{3,})(?P<info>[^\n`]*)$"
+    r"^(?P<indent>[ \t>]*)(?P<opening>(?:(?:[-*+]|\d+[.)])[ \t]+)*(?P<fence>`{3,}|~{3,}))(?P<info>[^\n`]*)$"
     r"(?P<block>.*?(?:^[ \t>]*(?P=fence)[`~]*[ \t]*$|\Z))"
     r"|(?<![\\`])(?P<ticks>`+)(?!`)(?P<code>[^\n]+?)(?<!`)(?P=ticks)(?!`)"
     r"|(?<![\\$])\$[^$\n`]+\$(?![\d$])",
     re.S | re.M,
 )
-# Letters that pandoc would take for a sign go past it as others, of a plane that no text uses, and come back in its
-# tree: so nothing is changed for good, even where it was code that only looked like a formula.
-_HIDE = {letter: 0x10FF00 + letter for letter in range(128)}
-_SHOW = {hidden: json.dumps(chr(letter))[1:-1] for letter, hidden in _HIDE.items()}
+# Signs go past pandoc as letters of a plane that no text uses, and come back in its tree: so nothing is changed for
+# good, even where it was code that only looked like a formula.
+_HIDE = {ord(sign): 0x10FF00 + ord(sign) for sign in " $`{}="}
+_SHOW = {hidden: chr(sign) for sign, hidden in _HIDE.items()}
 
 
 def read_markdown(sources: list[str]) -> dict:
@@ -57,16 +57,14 @@ def as_jupyter_reads(markdown: str) -> str:
 
 def _as_pandoc_needs(found: re.Match) -> str:
     if found["fence"]:
-        info, before = found["info"].strip(), found.string[: found.start()].splitlines()[-1:]
-        if not re.fullmatch(r"\w*", info):  # pandoc knows one word, or its own {.attributes}
-            info = info.translate(_HIDE)
-        # a fence of ~ needs an empty line before it
-        inside = found["fence"][0] == "~" and not found["item"] and before and before[0].strip(" \t>")
-        gap = found["indent"].rstrip() + "\n" if inside else ""
-        return f"{gap}{found['indent']}{found['item']}{found['fence']}{info}{found['block']}"
+        before = found.string[: found.start()].splitlines()[-1:]
+        inside = found["opening"][0] == "~" and before and before[0].strip(" \t>")
+        gap = found["indent"].rstrip() + "\n" if inside else ""  # pandoc wants an empty line before a fence of ~
+        info = found["info"].strip().translate(_HIDE)  # and one word after it, or its own {.attributes}
+        return f"{gap}{found['indent']}{found['opening']}{info}{found['block']}"
     if found["ticks"]:
         code = re.sub(r"^ (.*\S.*) $", r"\1", found["code"])  # of more blanks pandoc would leave none
-        return found["ticks"] + re.sub("[ $`]", lambda sign: sign[0].translate(_HIDE), code) + found["ticks"]
+        return found["ticks"] + code.translate(_HIDE) + found["ticks"]
     return re.sub(r"(?<=\$) | (?=\$)", " ".translate(_HIDE), found[0])
 
 

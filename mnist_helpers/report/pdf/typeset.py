@@ -9,6 +9,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pypdfium2
@@ -28,7 +29,9 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path) -> byte
 
     bibliography: the BibTeX file of what is cited; PdfError for what cannot be set.
     """
-    date = _date(settings.date)
+    date, epoch = None, datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    with suppress(ValueError):  # it may be words, such as November 2026
+        date = datetime.datetime.strptime(settings.date, "%Y-%m-%d").replace(tzinfo=datetime.timezone.utc)
     with tempfile.TemporaryDirectory() as folder:
         build = Path(folder)
         body, items, _ = to_typst(pieces, build, bibliography)
@@ -43,11 +46,10 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path) -> byte
         (build / "fonts").mkdir()
         for font in font_files():  # Typst searches whole folders, and those hold more weights
             shutil.copy(font, build / "fonts")
-        at = datetime.datetime(*(date or datetime.date(1970, 1, 1)).timetuple()[:3], tzinfo=datetime.timezone.utc)
         try:
             return typst.compile(
                 build / "main.typ", root=build, font_paths=[build / "fonts"], ignore_system_fonts=True,
-                pdf_standards=["ua-1"], timestamp=at,
+                pdf_standards=["ua-1"], timestamp=date or epoch,
             )  # fmt: skip
         except typst.TypstError as error:
             where = _piece_of_error(error.diagnostic, main, pieces)
@@ -66,14 +68,6 @@ def picture_of_pages(pdf: bytes, numbers: Sequence[int]) -> bytes:
     content = io.BytesIO()
     sheet.save(content, "PNG", optimize=True)
     return content.getvalue()
-
-
-def _date(text: str) -> datetime.date | None:
-    """The date of report.toml; None for words, such as November 2026."""
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _piece_of_error(diagnostic: str, main: str, pieces: list[Piece]) -> str:
