@@ -12,7 +12,7 @@ import nbformat
 from nbconvert.exporters import Exporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor, ExtractOutputPreprocessor, TagRemovePreprocessor
 from nbformat import NotebookNode
-from traitlets import Enum, default
+from traitlets import Enum, Unicode, default
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.pdf.cells import notebook_pieces
@@ -45,12 +45,9 @@ class ReportExporter(Exporter):
 
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
+    file_extension = Unicode(".pdf").tag(config=True)
     code = Enum(("", *CODE), "", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says")
     code.tag(config=True)
-
-    @default("file_extension")
-    def _file_extension(self) -> str:
-        return ".pdf"
 
     @default("preprocessors")
     def _preprocessors(self) -> list:
@@ -123,9 +120,10 @@ def _read(path: Path) -> NotebookNode:
 
 def _results(nb: NotebookNode) -> dict[str, dict]:
     """The headline numbers that a chapter shows, as in results.json."""
-    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
-    found = [output.get("metadata", {}).get("report", {}).get("results", {}) for output in outputs]
-    return {key: entry for results in found for key, entry in results.items()}
+    results = {}
+    for output in (output for cell in nb.cells for output in cell.get("outputs", [])):
+        results |= output.get("metadata", {}).get("report", {}).get("results", {})
+    return results
 
 
 def _source(folder: Path) -> str:

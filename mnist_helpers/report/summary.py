@@ -59,9 +59,8 @@ def abstract(results: dict[str, dict]) -> list[Piece]:
     What stands there between <!-- if NAME --> and <!-- end --> is left out where results have no such number.
     """
     template = Path(__file__).with_name("abstract.md").read_text(encoding="utf-8")
-    for name in set(re.findall(r"<!-- if (\w+) -->", template)) - set(results):
-        template = re.sub(rf"<!-- if {name} -->\n.*?<!-- end -->\n", "", template, flags=re.S)
-    text = re.sub(r"<!-- (if \w+|end) -->\n", "", template)
+    optional = re.compile(r"<!-- if (\w+) -->\n(.*?)<!-- end -->\n", re.S)
+    text = optional.sub(lambda part: part[2] if part[1] in results else "", template)
     try:
         opening, findings = text.format_map(_numbers(results)).split("<!-- table -->")
     except KeyError:
@@ -74,11 +73,9 @@ def _numbers(results: dict[str, dict]) -> dict:
     """What abstract.md may name: results by key, those with an interval also as [points], and the original's totals."""
     share = results["lenet5_parameters"]["value"] / results["mlp_parameters"]["value"]
     totals = {"lenet5": published.ORIGINAL_LENET5_TOTAL, "mlp": published.ORIGINAL_MLP_TOTAL}
-    numbers = {"share": share, "original_total": totals}
-    for key, entry in results.items():
-        low, high = entry["interval"] or (0, 0)
-        numbers[key] = entry | {"points": f"**{entry['value']:.2f} points** ({low:.2f} to {high:.2f})"}
-    return numbers
+    points = "**{value:.2f} points** ({interval[0]:.2f} to {interval[1]:.2f})"
+    gaps = {key: entry | {"points": points.format_map(entry)} for key, entry in results.items() if entry["interval"]}
+    return results | gaps | {"share": share, "original_total": totals}
 
 
 def how_it_was_made(facts: dict) -> list[Piece]:

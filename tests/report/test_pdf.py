@@ -28,6 +28,7 @@ from mnist_helpers.report.pdf.links import Links
 from mnist_helpers.report.pdf.pandoc import as_jupyter_reads, read_markdown
 from mnist_helpers.report.pdf.pieces import Origin, PdfError, Piece
 from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
+from mnist_helpers.report.summary import abstract
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -205,6 +206,19 @@ def test_the_numbers_of_the_abstract_are_those_of_the_results(pages):
     numbers = re.findall(r"−?\d[\d,]*(?:\.\d+)?", body)
     assert len(numbers) > 30
     assert not [number for number in numbers if number.rstrip(",") not in known]
+
+
+def test_the_abstract_is_that_of_the_committed_pdf_and_leaves_out_what_has_no_numbers():
+    results = json.loads((ROOT / "figures" / "results.json").read_text(encoding="utf-8"))
+    opening, _, findings = abstract(results)
+    page = "".join(texts(ROOT / "report.pdf")[1].split()).replace("’", "'").replace("−", "-")
+    for part in (opening, findings):
+        for sentence in re.split(r"\n\n|(?<=\.) ", re.sub(r"[*#]|^\d\. ", "", part.markdown, flags=re.M)):
+            assert "".join(sentence.split()) in page, sentence
+    lacking = {key: entry for key, entry in results.items() if not key.startswith(("best_", "mlp_change_permuted"))}
+    fewer = "".join(piece.markdown for piece in abstract(lacking))
+    assert "3. **" in fewer and not re.search(r"regularized|4\. \*\*|5\. \*\*|<!--|[{}]", fewer)
+    assert abstract({key: entry for key, entry in results.items() if key != "mlp_repaired"}) == []
 
 
 def test_the_references_are_those_that_the_chapters_link_to_and_the_originals_own(pages):

@@ -32,10 +32,7 @@ class Links:
     def add_item(self, name: str) -> str | None:
         """Typst's label for a figure or table such as "Figure 3.1"; None if another has the name: links go to that."""
         name = name.lower()
-        if name in self.numbers:
-            return None
-        self.numbers[name] = name.replace(" ", "-")
-        return self.numbers[name]
+        return None if name in self.numbers else self.numbers.setdefault(name, name.replace(" ", "-"))
 
     def add_heading(self, chapter: str, level: int, words: str, label: str) -> str | None:
         """Note a heading; its number, if it begins with one, as it is written, such as "3.1" or "3.".
