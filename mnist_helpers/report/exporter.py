@@ -3,50 +3,41 @@
 from __future__ import annotations
 
 import datetime
-import io
-import json
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 
 import nbformat
-import pypdfium2
-import typst
 from nbconvert.exporters import Exporter
-from nbconvert.preprocessors import Preprocessor, TagRemovePreprocessor
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor, ExtractOutputPreprocessor, TagRemovePreprocessor
 from nbformat import NotebookNode
-from PIL import Image
-from traitlets import Enum, default
+from traitlets import Enum, Unicode, default
 
 from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.report.pdf.cells import chapter_pieces, code_pieces
-from mnist_helpers.report.pdf.document import piece_of_error, to_typst
-from mnist_helpers.report.pdf.fonts import font_files
+from mnist_helpers.report.pdf.cells import notebook_pieces
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
-from mnist_helpers.report.settings import CODE, COLAB, Settings, read_settings
+from mnist_helpers.report.pdf.typeset import picture_of_pages as picture_of_pages  # run.py takes it from here
+from mnist_helpers.report.pdf.typeset import typeset
+from mnist_helpers.report.settings import CODE, COLAB, read_settings
 from mnist_helpers.report.summary import abstract, how_it_was_made
 
+BIBLIOGRAPHY = Path(__file__).with_name("references.bib")
+REFERENCES = '#references("original-lenet5", "original-mlp")'  # with the original's own sources, linked nowhere
 
-class RequireExecuted(Preprocessor):
-    """Refuses a notebook with a cell that has not been run, or that failed."""
 
-    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        name = resources["metadata"]["name"]
-        for index, cell in enumerate(nb.cells, 1):
-            if cell.cell_type != "code" or not cell.source.strip():
-                continue
-            where = f"chapter {name}, cell {index} ({cell.source.strip().splitlines()[0]!r})"
-            failed = [output for output in cell.outputs if output.output_type == "error"]
-            if failed:
-                raise PdfError(f"{where} failed with {failed[0].ename}. Mend it and run the chapter again.")
-            if cell.execution_count is None:
-                raise PdfError(f"{where} has not been run. Run all cells and save, or use `make report`.")
-        return nb, resources
+def require_executed(nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+    """A preprocessor that refuses a notebook with a cell that has not been run, or that failed."""
+    for index, cell in enumerate(nb.cells, 1):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        where = f"chapter {resources['metadata']['name']}, cell {index} ({cell.source.strip().splitlines()[0]!r})"
+        failed = [output for output in cell.outputs if output.output_type == "error"]
+        if failed:
+            raise PdfError(f"{where} failed with {failed[0].ename}. Mend it and run the chapter again.")
+        if cell.execution_count is None:
+            raise PdfError(f"{where} has not been run. Run all cells and save, or use `make report`.")
+    return nb, resources
 
 
 class ReportExporter(Exporter):
@@ -54,19 +45,14 @@ class ReportExporter(Exporter):
 
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
-    code = Enum(("", *CODE), "", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says").tag(
-        config=True
-    )
-
-    @default("file_extension")
-    def _file_extension(self) -> str:
-        return ".pdf"
+    file_extension = Unicode(".pdf").tag(config=True)
+    code = Enum(("", *CODE), "", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says")
+    code.tag(config=True)
 
     @default("preprocessors")
     def _preprocessors(self) -> list:
-        names = ("CoalesceStreamsPreprocessor", "ExtractOutputPreprocessor")
         colab = TagRemovePreprocessor(remove_cell_tags={COLAB}, enabled=True)
-        return [RequireExecuted, colab, *(f"nbconvert.preprocessors.{name}" for name in names)]
+        return [require_executed, colab, CoalesceStreamsPreprocessor, ExtractOutputPreprocessor]
 
     def from_notebook_node(self, nb: NotebookNode, resources=None, **kwargs) -> tuple[bytes, dict]:
         """One notebook as a PDF."""
@@ -83,16 +69,15 @@ class ReportExporter(Exporter):
         for nb, resources in notebooks:
             resources.setdefault("unique_key", resources["metadata"]["name"])
             nb, resources = super().from_notebook_node(nb, resources)
-            chapters += chapter_pieces(nb, resources, show_code=code == "show")
-            listings += code_pieces(nb, resources) if code == "appendix" else []
+            chapters += notebook_pieces(nb, resources, code=code == "show")
+            listings.append(Piece(f"## {resources['metadata']['name']}.ipynb {{.unlisted}}"))
+            listings += notebook_pieces(nb, resources, code=True, rest=False)
             results |= _results(nb)
             made = made or nb.metadata.get("report", {})
-        facts = made | {"source": _source(home), "date": settings.date}
-        pieces = [*abstract(results), Piece(raw="#contents()"), *chapters, Piece(raw="#references()")]
-        if listings:
-            pieces += [Piece("# The code"), *listings]
-        pieces += how_it_was_made(facts)
-        return typeset(pieces, settings)
+        pieces = [*abstract(results), Piece(raw="#contents()"), *chapters, Piece(raw=REFERENCES)]
+        pieces += [Piece("# The code"), *listings] if code == "appendix" else []
+        pieces += how_it_was_made(made | {"source": _source(home), "date": settings.date})
+        return typeset(pieces, settings, BIBLIOGRAPHY)
 
 
 def chosen_chapters(numbers: list[int] | None) -> list[Path]:
@@ -133,74 +118,19 @@ def _read(path: Path) -> NotebookNode:
     return notebook
 
 
-def typeset(pieces: list[Piece], settings: Settings) -> bytes:
-    """The PDF of a list of pieces: accessible (PDF/UA-1), all fonts embedded, the same bytes each time."""
-    date = _date(settings.date)
-    with tempfile.TemporaryDirectory() as folder:
-        build = Path(folder)
-        body, items = to_typst(pieces, build)
-        about = {key: getattr(settings, key) for key in ("title", "course", "name", "student_id")}
-        report = {"about": about, "items": items, "date-shown": settings.date}
-        report["date"] = date and {"year": date.year, "month": date.month, "day": date.day}
-        (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
-        package = files("mnist_helpers.report")
-        for source in (package / "pdf" / "template.typ", package / "references.bib"):
-            (build / source.name).write_bytes(source.read_bytes())
-        main = '#import "template.typ": *\n#show: report\n#title-page()\n#show: numbered-pages\n' + body
-        (build / "main.typ").write_text(main, encoding="utf-8")
-        (build / "fonts").mkdir()
-        for font in font_files():  # Typst searches whole folders, and those hold more weights
-            shutil.copy(font, build / "fonts")
-        at = datetime.datetime(*(date or datetime.date(1970, 1, 1)).timetuple()[:3], tzinfo=datetime.timezone.utc)
-        try:
-            return typst.compile(
-                build / "main.typ", root=build, font_paths=[build / "fonts"], ignore_system_fonts=True,
-                pdf_standards=["ua-1"], timestamp=at,
-            )  # fmt: skip
-        except typst.TypstError as error:
-            where = piece_of_error(error.diagnostic, main, pieces)
-            hint = "Write it in another way, or leave it out."
-            raise PdfError(f"{where} cannot be typeset: {error.message}. {hint}") from error
-
-
-def picture_of_pages(pdf: bytes, numbers: Sequence[int]) -> bytes:
-    """Those of the pages that a PDF has side by side, as PNG, for the README."""
-    document, gap = pypdfium2.PdfDocument(pdf), 12
-    pages = [document[n - 1].render(scale=0.9).to_pil() for n in numbers if n <= len(document)]
-    width, height = pages[0].size
-    sheet = Image.new("RGB", (len(pages) * (width + gap) + gap, height + 2 * gap), "lightgrey")
-    for i, page in enumerate(pages):
-        sheet.paste(page, (gap + i * (width + gap), gap))
-    content = io.BytesIO()
-    sheet.save(content, "PNG", optimize=True)
-    return content.getvalue()
-
-
 def _results(nb: NotebookNode) -> dict[str, dict]:
     """The headline numbers that a chapter shows, as in results.json."""
-    outputs = [output for cell in nb.cells for output in cell.get("outputs", [])]
-    found = [output.get("metadata", {}).get("report", {}).get("results", {}) for output in outputs]
-    return {key: entry for results in found for key, entry in results.items()}
-
-
-def _date(text: str) -> datetime.date | None:
-    """The date of report.toml; None for words, such as November 2026."""
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError:
-        return None
+    results = {}
+    for output in (output for cell in nb.cells for output in cell.get("outputs", [])):
+        results |= output.get("metadata", {}).get("report", {}).get("results", {})
+    return results
 
 
 def _source(folder: Path) -> str:
     """The commit that the folder is at, and whether files differ from it; without git the package's version."""
+    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=, with changes"]
     try:
-        commands = (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
-        commit, changes = (
-            subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, timeout=20).stdout.strip()
-            for command in commands
-        )
+        commit = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=20).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        commit = changes = ""
-    if not commit:
-        return f"mnist_helpers {version('mnist_helpers')}"
-    return f"commit {commit}, with changes" if changes else f"commit {commit}"
+        commit = ""
+    return f"commit {commit}" if commit else f"mnist_helpers {version('mnist_helpers')}"

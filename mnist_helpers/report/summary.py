@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mnist_helpers.analysis import published
@@ -53,92 +54,28 @@ def between_markers(path: Path, begin: str, table: str) -> str:
 
 
 def abstract(results: dict[str, dict]) -> list[Piece]:
-    """The report's one-page abstract; nothing where a part of the report leaves its numbers open."""
+    """The report's one-page abstract, abstract.md with its numbers; nothing where some of them are missing.
+
+    What stands there between <!-- if NAME --> and <!-- end --> is left out where results have no such number.
+    """
+    template = Path(__file__).with_name("abstract.md").read_text(encoding="utf-8")
+    optional = re.compile(r"<!-- if (\w+) -->\n(.*?)<!-- end -->\n", re.S)
+    text = optional.sub(lambda part: part[2] if part[1] in results else "", template)
     try:
-        opening, findings = _opening(results), _findings(results)
+        opening, findings = text.format_map(_numbers(results)).split("<!-- table -->")
     except KeyError:
         return []
     cells = [[{"text": text} for text in row] for row in (COLUMNS, *result_rows(results))]
-    table = make_table(cells[:1], cells[1:])
-    return [Piece(f"# Abstract\n\n{opening}"), Piece(item=table), Piece("\n\n".join(findings))]
+    return [Piece(opening), Piece(item=make_table(cells[:1], cells[1:])), Piece(findings)]
 
 
-def _opening(results: dict[str, dict]) -> str:
-    value = {key: entry["value"] for key, entry in results.items()}
-    return (
-        f"This report compares **LeNet-5**, a convolutional network of {value['lenet5_parameters']:,.0f} parameters, "
-        f"with a **multilayer perceptron** (MLP) of {value['mlp_parameters']:,.0f}, on MNIST: "
-        f"{value['train_images']:,.0f} training and {value['test_images']:,.0f} test images of handwritten digits. "
-        f"Both parameter counts are derived by hand. A second MLP has as many parameters as LeNet-5. All three "
-        f"are trained by one protocol, {results['lenet5_test_accuracy']['n']} times each with different seeds. "
-        f"The epoch is chosen on {value['validation_images']:,.0f} held-out training images, never on the test images. "
-        f"The table gives the mean over the seeds with its 95 % interval (Student's t). A *miss* is a test image that "
-        f"is answered wrong, and a *MAC* one multiplication with its addition." + _about_the_record(results)
-    )
-
-
-def _about_the_record(results: dict[str, dict]) -> str:
-    if "best_lenet5_test_accuracy" not in results:
-        return ""
-    return (
-        f" The *regularized* networks are those of chapter 6: the same parameters, trained on all "
-        f"{results['train_images']['value']:,.0f} training images by recipes that cross-validation over these images "
-        f"chose, {results['best_lenet5_test_accuracy']['n']} seeds each."
-    )
-
-
-def _findings(results: dict[str, dict]) -> list[str]:
-    value = {key: entry["value"] for key, entry in results.items()}
-    share = value["lenet5_parameters"] / value["mlp_parameters"]
-    replayed, (low, high) = results["replayed_lines_equal"], results["mlp_repaired"]["interval"]
-    return [
-        "**Findings**",
-        f"1. **How parameters are used matters more than how many there are.** LeNet-5 leads the MLP by "
-        f"{_gap(results['lenet5_minus_mlp'])}, with {share:.0%} of its parameters, and the MLP of equal size by "
-        f"{_gap(results['lenet5_minus_mlp_small'])}. The intervals are over the test images, as in finding 2.",
-        f"2. **The original's MLP fails at its initial weights.** All of them are positive, so the sums grow from "
-        f"layer to layer, the logits have a mean size of {value['uniform01_logit_size']:,.0f}, and the first epoch's "
-        f"loss is {value['original_mlp_first_loss']:,.0f} on average. Other initial weights alone gain "
-        f"{_gap(results['mlp_kaiming_gain'])}; with four more changes the same network reaches "
-        f"{value['mlp_repaired']:.2f} % ({low:.2f} to {high:.2f} over {results['mlp_repaired']['n']} seeds).",
-        f"3. **The original can be replayed, and corrected.** {replayed['value']:.0f} of the {replayed['n']} lines of "
-        f"its LeNet-5 training come out equal to the last digit, and no accuracy is further away than "
-        f"{value['replay_largest_accuracy_gap']:.2f} points. Its parameter totals, "
-        f"{published.ORIGINAL_LENET5_TOTAL:,} and {published.ORIGINAL_MLP_TOTAL:,}, each have one wrong digit, and its "
-        f"two best accuracies are swapped.",
-        *_finding_on_the_record(results),
-        *_finding_on_the_neighbourhood(results),
-    ]
-
-
-def _finding_on_the_record(results: dict[str, dict]) -> list[str]:
-    if "best_lenet5_test_misses" not in results:
-        return []
-    before, after = (
-        {name: results[f"{kind}{name}_test_misses"]["value"] for name in ("lenet5", "mlp")} for kind in ("", "best_")
-    )
-    return [
-        "4. **Regularization does more than parameters.** "
-        f"Augmentation alone gains LeNet-5 {_gap(results['gain_augmentation'])} (paired seeds). With the best recipes "
-        f"its misses fall from {before['lenet5']:.0f} to {after['lenet5']:.0f} of 10,000, and the MLP's from "
-        f"{before['mlp']:.0f} to {after['mlp']:.0f}, without another parameter."
-    ]
-
-
-def _finding_on_the_neighbourhood(results: dict[str, dict]) -> list[str]:
-    if "mlp_change_permuted" not in results:
-        return []
-    before, after = (results[f"lead_over_small_mlp_{order}"] for order in ("in_order", "permuted"))
-    return [
-        "5. **LeNet-5 lives on neighbourhood.** With all pixels put into one other random order, its lead over the MLP "
-        f"of equal size turns from {_gap(before)} into {_gap(after)}; the larger MLP changes by "
-        f"{_gap(results['mlp_change_permuted'])} ({before['n']} paired seeds)."
-    ]
-
-
-def _gap(entry: dict) -> str:
-    low, high = entry["interval"]
-    return f"**{entry['value']:.2f} points** ({low:.2f} to {high:.2f})"
+def _numbers(results: dict[str, dict]) -> dict:
+    """What abstract.md may name: results by key, those with an interval also as [points], and the original's totals."""
+    share = results["lenet5_parameters"]["value"] / results["mlp_parameters"]["value"]
+    totals = {"lenet5": published.ORIGINAL_LENET5_TOTAL, "mlp": published.ORIGINAL_MLP_TOTAL}
+    points = "**{value:.2f} points** ({interval[0]:.2f} to {interval[1]:.2f})"
+    gaps = {key: entry | {"points": points.format_map(entry)} for key, entry in results.items() if entry["interval"]}
+    return results | gaps | {"share": share, "original_total": totals}
 
 
 def how_it_was_made(facts: dict) -> list[Piece]:

@@ -15,6 +15,7 @@ import nbformat
 import pytest
 from nbconvert.exporters import get_exporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pandocfilters import walk
 from PIL import Image
 from pypdf import PdfReader
 from pypdfium2 import PdfDocument, PdfPage
@@ -22,8 +23,12 @@ from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
 from mnist_helpers.__main__ import main
 from mnist_helpers.report import exporter
-from mnist_helpers.report.pdf.pieces import PdfError
-from mnist_helpers.report.pdf.tables import read_tables
+from mnist_helpers.report.pdf.document import to_typst
+from mnist_helpers.report.pdf.links import Links
+from mnist_helpers.report.pdf.pandoc import as_jupyter_reads, read_markdown
+from mnist_helpers.report.pdf.pieces import Origin, PdfError, Piece
+from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
+from mnist_helpers.report.summary import abstract
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -203,6 +208,19 @@ def test_the_numbers_of_the_abstract_are_those_of_the_results(pages):
     assert not [number for number in numbers if number.rstrip(",") not in known]
 
 
+def test_the_abstract_is_that_of_the_committed_pdf_and_leaves_out_what_has_no_numbers():
+    results = json.loads((ROOT / "figures" / "results.json").read_text(encoding="utf-8"))
+    opening, _, findings = abstract(results)
+    page = "".join(texts(ROOT / "report.pdf")[1].split()).replace("’", "'").replace("−", "-")
+    for part in (opening, findings):
+        for sentence in re.split(r"\n\n|(?<=\.) ", re.sub(r"[*#]|^\d\. ", "", part.markdown, flags=re.M)):
+            assert "".join(sentence.split()) in page, sentence
+    lacking = {key: entry for key, entry in results.items() if not key.startswith(("best_", "mlp_change_permuted"))}
+    fewer = "".join(piece.markdown for piece in abstract(lacking))
+    assert "3. **" in fewer and not re.search(r"regularized|4\. \*\*|5\. \*\*|<!--|[{}]", fewer)
+    assert abstract({key: entry for key, entry in results.items() if key != "mlp_repaired"}) == []
+
+
 def test_the_references_are_those_that_the_chapters_link_to_and_the_originals_own(pages):
     end = "\n".join(pages).rsplit("\nReferences\n", 1)[1]
     listed = "".join(end.split("\nThe code\n", 1)[0].split())
@@ -241,6 +259,34 @@ def test_the_committed_pdf_is_of_these_notebooks(pages):
     assert re.findall(r"(?:Figure|Table) \d\.\d+\. .*", "\n".join(committed)) == re.findall(
         r"(?:Figure|Table) \d\.\d+\. .*", "\n".join(pages)
     )
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory) -> list[Piece]:
+    """What the chapters in git give to the document."""
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporter, "typeset", lambda pieces, *_: seen.extend(pieces) or b"")
+        exporter.build_pdf(NOTEBOOKS, tmp_path_factory.mktemp("pieces") / "none.pdf")
+    return seen
+
+
+def test_no_reference_of_the_chapters_leads_nowhere(pieces, tmp_path):
+    assert dead_references(pieces, tmp_path) == []
+    wrong = Piece("See Figure 3.99 and section 1.77.", origin=Origin("01_data"), cell=1)
+    assert dead_references([*pieces, wrong], tmp_path) == [
+        "chapter 01_data, cell 1 refers to Figure 3.99, which does not exist",
+        "chapter 01_data, cell 1 refers to section 1.77, which does not exist",
+    ]
+
+
+def dead_references(pieces: list[Piece], build: Path) -> list[str]:
+    return to_typst(pieces, build, exporter.BIBLIOGRAPHY)[2]
+
+
+def test_figures_and_tables_of_the_chapters_have_labels_of_their_own(pieces):
+    labels = [piece.item["label"] for piece in pieces if piece.item and piece.item.get("label")]
+    assert len(labels) == len(set(labels)) > 30
 
 
 # --- pitfalls on the way --------------------------------------------------------------------------------------
@@ -329,6 +375,190 @@ def test_pictures_of_markdown(project):
 def test_markdown_that_students_write(project, source, shown):
     assert shown in text_of(project, new_markdown_cell("# 1 A"), new_markdown_cell(source))
     assert_on_paper(project / "out.pdf")
+
+
+CODE = "echo $A $B"
+
+
+FORMS_OF_CODE = [
+    f"```bash\n{CODE}\n```",
+    f"~~~\n{CODE}\n~~~",
+    f"text\n~~~~bash\n{CODE}\n~~~~",
+    f"`````\n```\n{CODE}\n```\n`````",
+    f"    {CODE}",
+    f"- item\n\n  ```bash\n  {CODE}\n  ```",
+    f"1. item\n   ```\n   {CODE}\n   ```\n2. more",
+    f"- item\n  - deeper\n    ~~~\n    {CODE}\n    ~~~",
+    f"- item\n\n      {CODE}",
+    f"> ```\n> {CODE}\n> ```",
+    f"> said\n> ~~~\n> {CODE}\n> ~~~",
+    f"`{CODE}`",
+    f"it costs $5, `{CODE}` and $ x $",
+    f"| a |\n| - |\n| **`{CODE}`** |",
+    f'```bash title="run.sh"\n{CODE}\n```',
+    f"```{{bash}}\n{CODE}\n```",
+    f"```{{=typst}}\n{CODE}\n```",
+    f"<pre>\n{CODE}\n</pre>",
+    f"```\n{CODE}\n\n{CODE} `\n```\n\n$ x $",
+]
+
+
+def test_code_of_every_form_comes_out_letter_by_letter(project):
+    cells = [new_markdown_cell(f"form {index}:\n\n{source}") for index, source in enumerate(FORMS_OF_CODE)]
+    text_of(project, new_markdown_cell("# 1 A"), *cells)
+    pages = PdfReader(project / "out.pdf").pages  # pdfium, as in texts(), finds blanks where colours change
+    forms = re.split(r"form \d+:", "".join(page.extract_text() for page in pages))[1:]
+    for source, text in zip(FORMS_OF_CODE, forms, strict=True):
+        assert text.count(CODE) == source.count(CODE), source
+    assert_on_paper(project / "out.pdf")
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("`a  b` and `` ` ``", ["a  b", "`"]),
+        ("` a`, `b `, `` c`$ `` \\`d", [" a", "b ", "c`$"]),
+        ("```\n  a\n\n   b  c\n```", ["  a\n\n   b  c"]),
+        ("`$A` $ x $ `$B $`", ["$A", "$B $"]),
+        ('~~~python title="x"\n`$x $y`\n~~~\n\n`z`', ["`$x $y`", "z"]),
+    ],
+)
+def test_code_is_read_letter_by_letter(source, code):
+    assert codes(source) == code
+
+
+def codes(source: str) -> list[str]:
+    """The code in Markdown, as pandoc gives it."""
+    found = []
+    walk(read_markdown([as_jupyter_reads(source)]), lambda key, value, *_: found.append((key, value)), "", {})
+    return [value[1] for key, value in found if key in ("Code", "CodeBlock")]
+
+
+def test_only_words_longer_than_a_line_are_broken():
+    lines = "\n".join(("x " * 80, "y" * WIDTH, "    z  = 1", "\t$A  $B "))
+    assert wrap(lines) == lines and wrap("y" * WIDTH + "z") == "y" * WIDTH + "\nz"
+
+
+def test_pictures_written_out_in_the_text_are_pictures(project, tmp_path):
+    svg = base64.b64encode(
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="5"/></svg>'
+    ).decode()
+    noise, jpeg = io.BytesIO(), io.BytesIO()
+    Image.effect_noise((300, 300), 99).save(noise, "PNG")
+    Image.new("RGB", (4, 4)).save(jpeg, "JPEG")
+    long, jpeg = (base64.b64encode(picture.getvalue()).decode() for picture in (noise, jpeg))
+    urls = [f"data:image/{kind},{data}" for kind, data in (
+        ("png;base64", PIXEL), ("png;base64", long), ("jpeg;base64", jpeg), ("svg+xml;base64", svg),
+        ("svg+xml;utf8", "%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E".replace(" ", "%20")),
+    )]  # fmt: skip
+    cells = [
+        new_markdown_cell(f'![one]({url})\n\n<img src="{url}">\n\ninside <img src="{url}" width="20"/>') for url in urls
+    ]
+    html = shown(html=f'<p>words <img src="{urls[0]}"/></p>')
+    text_of(project, new_markdown_cell("# 1 A"), *cells, ran("h", html))
+    assert sum(len(pictures(page)) for page in PdfDocument(project / "out.pdf")) == 3 * 3 + 1
+    to_typst([Piece(cell.source) for cell in cells], tmp_path, exporter.BIBLIOGRAPHY)
+    assert [len(list(tmp_path.glob(f"picture-*.{kind}"))) for kind in ("png", "jpeg", "svg")] == [6, 3, 6]
+
+
+def test_a_heading_that_begins_with_a_number_is_not_numbered(tmp_path):
+    chapters = {
+        "01_one": ("# 1 One", "## 2 networks compared", "# 2 networks again", "## 2.5 million images", "## 1.2 Own"),
+        "02_two": (
+            "# 2. Two",
+            "## 2.1. Part",
+            "### 2.1.1 Deeper",
+            "## 2.1.3 Too high",
+            "chapter 2 section 2.1 section 1.2",
+        ),
+        "03_three": ("# 2 layers are enough", "# 3 Three", "section 2.1.1 chapter 3 section 2.5 section 2.1.3"),
+    }
+    pieces = [Piece(text, origin=Origin(name)) for name, texts in chapters.items() for text in texts]
+    body, items, _ = to_typst(pieces, tmp_path, exporter.BIBLIOGRAPHY)
+    numbers = [item["number"] for item in items if "level" in item]
+    assert numbers == ["1", None, None, None, "1.2", "2.", "2.1.", "2.1.1", None, None, None]
+    words = re.findall(r"#section\(\d+\)\[(.*?)\]", body)
+    headings = dict(zip((item["anchor"] for item in items), words, strict=True))
+    links = {words: headings[label] for label, words in re.findall(r"#link\(<(.*?)>\)\[(.*?)\]", body)}
+    assert links == {"chapter 2": "Two", "section 2.1": "Part", "section 1.2": "Own", "section 2.1.1": "Deeper"}
+
+
+def test_references_to_other_works_stay_words(project):
+    words = "Section 1.3 of Goodfellow, Figure 1.2 of the book, Table 9.9 and chapter 40"
+    text = text_of(project, new_markdown_cell("# 1 A"), new_markdown_cell(words))
+    assert words in text
+
+
+def test_two_figures_of_one_label_are_set_and_links_go_to_the_first(project):
+    about = {"report": {"role": "figure", "label": "Figure 1.1", "caption": "A copy."}}
+    cells = [ran("f", shown(about, png=base64.b64encode(png(colour)).decode())) for colour in ("red", "blue")]
+    table = {"report": {"role": "table", "label": "Table 1.1", "caption": "Twice."}}
+    cells += [ran("t", shown(table, html=f"<table><tr><td>{words}</td></tr></table>")) for words in ("one", "two")]
+    text = text_of(project, new_markdown_cell("# 1 A\n\nFigure 1.1 and Table 1.1"), *cells)
+    assert text.count("Figure 1.1. A copy.") == text.count("Table 1.1. Twice.") == 2
+    links = [a.get_object() for a in PdfReader(project / "out.pdf").pages[2]["/Annots"]]
+    assert len(links) == 2
+
+
+LINE, AXES = "<matplotlib.lines.Line2D at 0x7f01>", "<Axes: title={'center': \"a > b's\"}, xlabel='x'>"
+WHAT_PLOTTING_RETURNS = [
+    LINE, AXES, f"[{LINE}]", f"[{LINE},\n {LINE}]", f"({LINE}, {AXES})", f"array([{AXES}, {AXES}], dtype=object)",
+    f"array([[{AXES}, {AXES}],\n       [{AXES}, {AXES}]], dtype=object)", "<BarContainer object of 10 artists>",
+    "(array([1., 2.]),\n array([0. , 0.5,\n        1. ]),\n <BarContainer object of 10 artists>)",
+    "(array([[1., 2.]]), array([0., 1.]), <a list of 2 BarContainer objects>)",
+    "Text(0.5, 1.0, 'Loss (train)')", "[Text(0, 0, 'a'),\n Text(1, 0, \"b's\")]", "<Figure size 640x480 with 1 Axes>",
+    f"([{LINE}],\n [Text(0, 0, 'a')])", f"{{'whiskers': [{LINE},\n  {LINE}],\n 'means': []}}",
+    "<function __main__.<lambda>(x)>", "Axes(0.125,0.11;0.775x0.77)",
+]  # fmt: skip
+
+
+def test_what_a_plotting_call_returns_is_not_shown(project):
+    outputs = [new_output("execute_result", {"text/plain": text}, execution_count=1) for text in WHAT_PLOTTING_RETURNS]
+    cells = [ran("draw(x)", output) for output in outputs]
+    text = text_of(project, new_markdown_cell("# 1 A\n\nbefore"), *cells, new_markdown_cell("after"))
+    assert "before after" in text
+
+
+def test_numbers_are_a_result_unless_a_plotting_call_returned_them(project):
+    drawn = 'ax.plot(x)\nplt.axis("off")', "axes[0].set_xlim(\n    0, 1\n)", "%matplotlib inline\nplt.xlim(0, 1);"
+    asked = (
+        "plt.plot(x)\n(0.0, 1.0)",
+        "plt.xlim()",
+        "ax.get_xlim()",
+        "limits(plt.gca())",
+        "plt.imread('a').mean()",
+        "no (",
+    )
+    output = new_output("execute_result", {"text/plain": "(0.0, 1.0)"}, execution_count=1)
+    text = text_of(project, new_markdown_cell("# 1 A"), *(ran(source, output) for source in (*drawn, *asked)))
+    assert text.count("(0.0, 1.0)") == len(asked)
+
+
+def test_results_are_shown_beside_objects(project):
+    results = "(0.98, <Axes: >)", "array([1, 2])", "'<b>words</b>'", "LeNet5( (c1): Conv2d() )", "{'a': 1, 'b': <A>}"
+    found = text_of(project, new_markdown_cell("# 1 A"), *(ran("f()", shown(text=text)) for text in results))
+    assert all(text in found for text in results)
+
+
+def test_an_estimator_is_shown_by_its_name_and_parameters(project):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    model = make_pipeline(LogisticRegression(C=0.5))
+    found = text_of(project, new_markdown_cell("# 1 A"), ran("m", shown(html=model._repr_html_(), text=repr(model))))
+    assert "LogisticRegression(C=0.5)" in found
+    for words in ("Parameters", "rerun this cell", "Fitted", "penalty", "sk-", "Documentation"):
+        assert words not in found
+
+
+def test_the_bibliography_is_read_as_bibtex_is_written(tmp_path):
+    path = tmp_path / "some.bib"
+    path.write_text(
+        '@article{one,doi={10.1/ABC}}\n@online{two, URL = "https://x.org/a_b" }\n'
+        "@book{three,\n  title = {A {B} c},\n  DOI={https://doi.org/10.2/d}, year=1999\n}\n",
+        encoding="utf-8",
+    )
+    assert Links([], path).cited == {"10.1/abc": "one", "https://x.org/a_b": "two", "10.2/d": "three"}
 
 
 def assert_on_paper(path: Path) -> None:
@@ -468,7 +698,11 @@ FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", 
         (new_markdown_cell("a \U0001f389 party"), "cell 2 cannot be typeset: .*Write it in another way"),
         (ran("print('\U0001f389')"), "chapter 01_test, cell 2 cannot be typeset: .*Write it in another way"),
         (new_markdown_cell(r"$\left(x\right|$"), "cell 2 cannot be typeset|cell 2: the formula"),
-        (new_markdown_cell("see Figure 1.7 here"), "cell 2 refers to Figure 1.7, which does not exist"),
+        (
+            new_markdown_cell("![a](data:image/png;base64,AAAAA)"),
+            "cell 2 shows a picture that is damaged, data:image/png",
+        ),
+        (new_markdown_cell("![a](" + "long" * 500 + ".png)"), "cell 2 shows a picture that does not exist, longlong"),
     ],
 )
 def test_bad_notebooks_are_refused_by_name_and_cell(project, cell, message):

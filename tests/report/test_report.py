@@ -33,7 +33,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MNIST_REPORT_OUT", str(tmp_path / "out"))
     monkeypatch.setenv("MNIST_REPORT_SEEDS", "1")
-    monkeypatch.setattr("mnist_helpers.recipes.live", lambda seeds: [])  # these chapters train nothing
+    monkeypatch.setattr("mnist_helpers.training.recipes.live", lambda seeds: [])  # these chapters train nothing
     return tmp_path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import re
@@ -9,6 +10,7 @@ from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
+from bs4 import BeautifulSoup
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
@@ -19,65 +21,75 @@ from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
 from mnist_helpers.report.settings import OUT
 
 LINES = 22  # of output: more may break over pages
-OBJECT = re.compile(r"\[?<[^\n]*>\]?|\[?(Text|Axes)\([^\n]*")  # what a plotting call returns, shown by accident
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+HIDDEN = "[hidden], [style*='display:none'], [style*='display: none']"
+STRING = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
+OBJECT = re.compile(rf"<(?:{STRING}|<[^<>\n]*>|[^<>'\"\n])*>|\b(?:Text|Axes)\((?:{STRING}|[^()'\"\n])*\)")
+AROUND = re.compile(
+    r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]"
+)  # what lists of objects, and plt.hist, put around
 
 
-def chapter_pieces(notebook: NotebookNode, resources: dict, *, show_code: bool) -> list[Piece]:
-    """Text and results of a notebook that nbconvert's preprocessors have been through; code where it is asked for."""
-    origin = Origin(resources["metadata"]["name"], _folder(resources), resources.get("outputs", {}))
-    pieces = []
+def notebook_pieces(notebook: NotebookNode, resources: dict, *, code: bool, rest: bool = True) -> list[Piece]:
+    """Code, and the rest (text and results), of a notebook that nbconvert's preprocessors have been through."""
+    about, pieces = resources["metadata"], []
+    origin = Origin(about["name"], Path(about.get("path") or ".").resolve(), resources.get("outputs", {}))
     for index, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type == "markdown":
-            attached = {
-                f"attachment:{name}": b64decode(next(iter(data.values())))
-                for name, data in cell.get("attachments", {}).items()
-            }
-            pieces.append(Piece(cell.source, origin=replace(origin, files=attached), cell=index))
+        if cell.cell_type == "markdown" and rest:
+            attachments = cell.get("attachments", {}).items()
+            files = {f"attachment:{name}": b64decode(next(iter(data.values()))) for name, data in attachments}
+            pieces.append(Piece(cell.source, origin=replace(origin, files=files), cell=index))
         elif cell.cell_type == "code":
-            if show_code and cell.source.strip():
-                pieces.append(Piece(item=_code(cell), origin=origin, cell=index))
-            for output in cell.outputs:
-                pieces += [Piece(**part, origin=origin, cell=index) for part in _output(output, origin)]
+            parts = []
+            if code and cell.source.strip():
+                parts.append({"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}})
+            if rest:
+                parts += [part for output in cell.outputs for part in _output(output, cell.source, origin)]
+            pieces += [Piece(**part, origin=origin, cell=index) for part in parts]
     return pieces
 
 
-def code_pieces(notebook: NotebookNode, resources: dict) -> list[Piece]:
-    """The code of a notebook under a heading, for the appendix."""
-    origin = Origin(resources["metadata"]["name"], _folder(resources))
-    code = [(n, cell) for n, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code" and cell.source.strip()]
-    pieces = [Piece(item=_code(cell), origin=origin, cell=index) for index, cell in code]
-    return [Piece(f"## {origin.name}.ipynb {{.unlisted}}", origin=origin), *pieces]
-
-
-def _folder(resources: dict) -> Path:
-    return Path(resources["metadata"].get("path") or ".").resolve()
-
-
-def _code(cell: NotebookNode) -> dict:
-    return {"kind": "code", "text": wrap(cell.source.strip("\n"))}
-
-
-def _output(output: NotebookNode, origin: Origin) -> list[dict]:
-    """The arguments of the Pieces that an output gives: none for a caption, a progress bar, or an object's name."""
+def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
+    """The arguments of the Pieces that an output gives: none for a caption, a bar, or what plotting returns."""
     if output.output_type == "stream":
         return _printed(output.text) if output.name == "stdout" else []  # stderr: bars and warnings, no results
     data, about = output.data, output.metadata.get("report", {})
     if about.get("role") == "caption" or "application/vnd.jupyter.widget-view+json" in data:
         return []
-    tables = read_tables(data.get("text/html", ""), about.get("caption"), about.get("label"))
+    html, hides = _visible(data.get("text/html", ""))
+    tables = read_tables(html, about.get("caption"), about.get("label"))
     if tables:
         return [{"item": table} for table in tables]
     kind = next((kind for kind in PICTURES if kind in data), None)
     if kind:
         return [{"item": _figure(output, about, kind, origin)}]
-    words = data.get("text/markdown") or data.get("text/latex")
+    words, text = data.get("text/markdown") or data.get("text/latex"), data.get("text/plain", "")
     if words:  # a computed formula stays on the page of the words before it
         short = "$$" in words and words.count("\n") < 20 and not re.search("^ *#", words, re.M)
         return [{"raw": "#kept["}, {"markdown": words}, {"raw": "]"}] if short else [{"markdown": words}]
-    if "text/html" in data:
-        return [{"markdown": html_to_markdown(data["text/html"])}]
-    return [] if OBJECT.fullmatch(data.get("text/plain", "").strip()) else _printed(data.get("text/plain", ""))
+    around, objects = OBJECT.subn("", text)
+    nameless = objects > 0 and not AROUND.sub("", around)  # nothing but names of objects
+    if html and (nameless or not hides):  # HTML that hides a part is for a browser; the text says it to all others
+        return [{"markdown": html_to_markdown(html)}]
+    drawn = output.output_type == "execute_result" and _ends_with_plotting(source)
+    return [] if nameless or drawn else _printed(text)
+
+
+def _visible(html: str) -> tuple[str, bool]:
+    """The HTML without what a browser does not show, and whether there was such a part."""
+    soup = BeautifulSoup(html, "html.parser")
+    hidden = [tag.extract() for tag in soup.select(HIDDEN)]
+    return (str(soup) if hidden else html), bool(hidden)
+
+
+def _ends_with_plotting(source: str) -> bool:
+    """True where the cell's value is that of a call such as plt.axis("off"), which is no result; plt.xlim() asks."""
+    try:
+        call = ast.parse(re.sub("^[%!].*", "", source, flags=re.M)).body[-1].value
+        called = re.fullmatch(r"(?:plt|axe?s?|axs)(?:\[.*\])?\.(\w+)", ast.unparse(call.func))
+        return bool(called and (call.args or call.keywords)) and not called[1].startswith(("get_", "im"))
+    except (SyntaxError, IndexError, AttributeError):
+        return False
 
 
 def _printed(text: str) -> list[dict]:
@@ -88,10 +100,8 @@ def _printed(text: str) -> list[dict]:
 
 def _figure(output: NotebookNode, about: dict, kind: str, origin: Origin) -> dict:
     """A figure: the SVG that was written with it, if it is there and the same one; else the notebook's own picture."""
-    shown = output.metadata.get(kind, {})
-    pixels = shown.get("width")
-    caption = about.get("caption")
-    vector = _vector(about, origin) if "svg" in about else None
+    shown, caption = output.metadata.get(kind, {}), about.get("caption")
+    pixels, vector = shown.get("width"), _vector(about, origin)
     return {
         "kind": "figure", "label": about.get("label"), "caption": caption,
         "alt": caption or shown.get("alt") or "a figure without a caption",
@@ -104,7 +114,7 @@ def _vector(about: dict, origin: Origin) -> Path | None:
     """The figure's SVG: beside the notebooks, or where a notebook run by hand has put it."""
     places = [origin.folder.parent / "figures", project_path("build/live/figures", origin.folder)]
     places += [Path(os.environ[OUT]) / "figures"] if OUT in os.environ else []
-    for path in (place / f"{about['file']}.svg" for place in places):
+    for path in (place / f"{about['file']}.svg" for place in places if "svg" in about):
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == about["svg"]:
             return path
     return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
+import bibtexparser
+from bibtexparser.bparser import BibTexParser
 from pandocfilters import Link, RawInline, Str
 
 from mnist_helpers.files import project_path
@@ -17,50 +18,53 @@ NUMBER = re.compile(r"(\d+(?:\.\d+)*)(\W.*|)")
 
 
 class Links:
-    """What the document can link to; a link is made of pandoc's inlines, and a broken one is a PdfError."""
+    """What the document can link to; links are made of pandoc's inlines, and one to a file that is not there fails."""
 
-    def __init__(self, pieces: list[Piece]):
+    def __init__(self, pieces: list[Piece], bibliography: Path):
         self.chapters = {piece.origin.name for piece in pieces}
-        self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> label
-        self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> label
-        bibliography = (files("mnist_helpers.report") / "references.bib").read_text(encoding="utf-8")
-        self.cited = {
-            url.lower(): key
-            for key, entry in re.findall(r"@\w+\{([^,]+),(.*?)\n\}", bibliography, re.S)
-            for url in re.findall(r"(?:doi|url) = \{(.*?)\}", entry)
-        }
-        for piece in pieces:
-            if piece.item and piece.item.get("label"):
-                name = piece.item["label"].lower()
-                if name in self.numbers:
-                    raise PdfError(f"{piece.where}: there are two of {piece.item['label']}. Run the chapter again.")
-                self.numbers[name] = name.replace(" ", "-")
+        self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
+        self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> Typst's label
+        self.dead: list[str] = []  # references by number that lead nowhere
+        parser = BibTexParser(ignore_nonstandard_types=False)  # Typst knows @online and more
+        entries = bibtexparser.loads(bibliography.read_text(encoding="utf-8"), parser).entries
+        self.cited = {_place(entry[key]): entry["ID"] for entry in entries for key in ("doi", "url") if key in entry}
 
-    def add_heading(self, chapter: str, level: int, words: str, number: str | None, label: str) -> None:
-        self.anchors[chapter, words.replace(" ", "-").lower()] = label
-        if level == 1:
-            self.anchors.setdefault((chapter, ""), label)
-        if number:
-            self.numbers[f"{'section' if '.' in number else 'chapter'} {number}"] = label
+    def add_item(self, name: str) -> str | None:
+        """Typst's label for a figure or table such as "Figure 3.1"; None if another has the name: links go to that."""
+        name = name.lower()
+        return None if name in self.numbers else self.numbers.setdefault(name, name.replace(" ", "-"))
+
+    def add_heading(self, chapter: str, level: int, words: str, label: str) -> str | None:
+        """Note a heading; its number, if it begins with one, as it is written, such as "3.1" or "3.".
+
+        In 03_lenet5 that is 3 for the first heading of level 1, and 3.1 for one of level 2. "2 networks" has no number.
+        """
+        first = self.anchors.setdefault((chapter, ""), label) == label if level == 1 else True
+        self.anchors.setdefault((chapter, words.replace(" ", "-").lower()), label)
+        own, found = re.match(r"\d+", chapter), re.match(r"(\d+(?:\.\d+)*)\.? ", words)
+        if not (own and found and first):
+            return None
+        chapter_number, *rest = map(int, found[1].split("."))
+        if chapter_number != int(own[0]) or len(rest) + 1 != level:
+            return None
+        self.numbers.setdefault(f"{'section' if rest else 'chapter'} {found[1]}", label)
+        return found[0].strip()
 
     def refer(self, inlines: list[dict], piece: Piece) -> list[dict]:
         """Inlines in which "Figure 3.1" and the like are links, where the document has what they name."""
-        done, rest = [], list(inlines)
-        while rest:
-            found = _reference(rest[:3])
-            if found is None:
-                done.append(rest.pop(0))
-                continue
-            before, word, number, after = found
-            label, name = self._label(word, number, piece), [Str(word), rest[1], Str(number)]
-            done += [Str(before), *(_to(label, name) if label else name), Str(after)]
-            rest = rest[3:]
+        done = []
+        for inline in inlines:
+            done.append(inline)
+            if found := _reference(done[-3:]):
+                before, word, number, after = found
+                if label := self._label(word, number, piece):
+                    done[-3:] = [Str(before), *_to(label, [Str(word), done[-2], Str(number)]), Str(after)]
         return done
 
     def _label(self, word: str, number: str, piece: Piece) -> str | None:
         label = self.numbers.get(f"{word.lower()} {number}")
         if label is None and "." in number and f"chapter {number.split('.')[0]}" in self.numbers:
-            raise PdfError(f"{piece.where} refers to {word} {number}, which does not exist. Mend the number.")
+            self.dead.append(f"{piece.where} refers to {word} {number}, which does not exist")
         return label
 
     def link(self, value: list, piece: Piece, prefix: str) -> list[dict]:
@@ -70,7 +74,7 @@ class Links:
         """
         _, inlines, (url, _) = value
         if re.match(r"\w+:", url):
-            key = self.cited.get(unquote(url).lower().removeprefix("https://doi.org/"))
+            key = self.cited.get(_place(url))
             return [Link(*value), *([RawInline("typst", f" #cite(<{key}>)")] if key else [])]
         url = url.replace(prefix, "")
         path, _, anchor = unquote(url).partition("#")
@@ -83,6 +87,11 @@ class Links:
         if (anchor and chapter in self.chapters) or not any((place / path).exists() for place in places):
             raise PdfError(f"{piece.where} links to {url or 'nothing'}, which does not exist. Mend the link.")
         return inlines
+
+
+def _place(url: str) -> str:
+    """A DOI or address in one form, whether it was written as a link or not."""
+    return unquote(url).lower().removeprefix("https://doi.org/")
 
 
 def _reference(part: list[dict]) -> tuple[str, str, str, str] | None:

@@ -20,17 +20,15 @@ ROWS = 16  # lines of a table: a longer one may break over pages
 
 def read_tables(html: str, caption: str | None = None, label: str | None = None) -> list[dict]:
     """The items of the tables in the HTML; without a caption, their own; one that is too wide comes in parts."""
-    soup = BeautifulSoup(html, "html.parser")
-    tables = [table for table in soup.find_all("table") if not table.find_parent("table") and table.find(["th", "td"])]
+    tables = BeautifulSoup(html, "html.parser").select("table:not(table table):has(th, td)")
     return [part for table in tables for part in _parts(table, caption, label)]
 
 
 def _parts(table: Tag, caption: str | None, label: str | None) -> list[dict]:
     header, rows = [], []
-    for row in table.find_all("tr"):
-        cells, tags = _cells(row), row.find_all(["th", "td"])
-        top = row.find_parent("thead") or all(tag.name == "th" for tag in tags)
-        (header if top else rows).extend([cells] if cells else [])
+    for row in table.select("tr:has(th, td)"):
+        top = row.find_parent("thead") or not row.find("td")
+        (header if top else rows).append(_cells(row))
     if caption is None and table.caption:
         caption = table.caption.get_text(" ", strip=True)
     columns = max(map(len, (*header, *rows)))
