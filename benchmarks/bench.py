@@ -23,7 +23,7 @@ from mnist_helpers.analysis import parameters, statistics
 from mnist_helpers.files import write_atomically
 from mnist_helpers.report.summary import between_markers
 from mnist_helpers.training import loop, models, recipes
-from mnist_helpers.training.run import Run, describe_environment, format_epoch
+from mnist_helpers.training.runs import Run, describe_environment, format_epoch
 
 HERE = Path(__file__).parent
 ROUNDS, SEED, SEEDS = 3, 42, range(42, 47)

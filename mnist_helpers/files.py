@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 
@@ -24,9 +25,20 @@ def project_path(path: str | Path, start: Path | None = None) -> Path:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write beside the file and rename, so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # a folder of its own for each call, since threads of one process write too; a temporary file would be private
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=path.parent) as folder:
-        part = Path(folder, path.name)
-        part.write_bytes(content)
-        os.replace(part, path)
+    write_together({path: content})
+
+
+def write_together(files: dict[Path, bytes]) -> None:
+    """Write all files or, where one cannot be written, none: each beside its place, and then all are renamed."""
+    with ExitStack() as folders:
+        for path in files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        # a folder of its own for each call, since threads of one process write too; a temporary file would be private
+        part = {
+            parent: Path(folders.enter_context(tempfile.TemporaryDirectory(prefix=".part-", dir=parent)))
+            for parent in {path.parent for path in files}
+        }
+        for path, content in files.items():
+            (part[path.parent] / path.name).write_bytes(content)
+        for path in files:
+            os.replace(part[path.parent] / path.name, path)

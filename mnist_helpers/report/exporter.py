@@ -90,7 +90,7 @@ def chosen_chapters(numbers: list[int] | None) -> list[Path]:
         raise PdfError(f"two chapters have one number: {', '.join(path.name for path in paths)}. Rename one.")
     for number in numbers or []:
         if number not in known:
-            raise ValueError(f"there is no chapter {number}; the chapters are {', '.join(map(str, known))}")
+            raise PdfError(f"there is no chapter {number}; the chapters are {', '.join(map(str, known))}")
     return [known[number] for number in sorted(set(numbers))] if numbers else paths
 
 

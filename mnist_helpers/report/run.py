@@ -20,13 +20,15 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
 from mnist_helpers import training
-from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.files import project_path, write_atomically, write_together
 from mnist_helpers.report.badge import repository, with_badge
-from mnist_helpers.report.exporter import build_pdf, chosen_chapters, picture_of_pages
+from mnist_helpers.report.exporter import BIBLIOGRAPHY, build_pdf, chosen_chapters
+from mnist_helpers.report.pdf.pieces import Piece
+from mnist_helpers.report.pdf.typeset import picture_of_pages, typeset
 from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
 from mnist_helpers.report.summary import readme_with
 from mnist_helpers.training import recipes
-from mnist_helpers.training.run import Run, format_environment
+from mnist_helpers.training.runs import Run, format_environment
 
 SHOWN_PAGES = (2, 10, 25)  # in the README: the abstract, LeNet-5 drawn, networks compared
 
@@ -43,12 +45,14 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     The full report (all chapters, report.toml's seeds) replaces notebooks/, figures/ and the README's table once
     every chapter has run. With `seeds` or `numbers` the executed copies stay under build/.
     """
-    n = seeds or read_settings().seeds
+    settings = read_settings()
+    typeset([Piece("title page")], settings, BIBLIOGRAPHY)  # a name that cannot be set is better known now
+    n = seeds or settings.seeds
     full = seeds is None and numbers is None
     chapters = chosen_chapters(numbers)
     readme = project_path("README.md")
     if full and readme.is_file():
-        readme_with({}, readme)  # lost markers are better known now than in 20 minutes
+        readme_with({}, readme)  # and lost markers too, than in 20 minutes
     out = project_path("build/report" if full else "build/partial")
     shutil.rmtree(out, ignore_errors=True)
     # the kernels inherit these; one thread each, since two kernels of all threads would be far slower than one
@@ -121,6 +125,7 @@ def _stop_kernels(running: Iterable[Future]) -> None:
 def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=lambda: None) -> None:
     """Execute a notebook in a fresh kernel and write it to target; ReportError names the cell that failed."""
     notebook = with_badge(nbformat.read(source, 4), source.name, repository())
+    failed: list[int] = []  # also cells that are to fail, with the tag raises-exception; the last one stopped it
     client = NotebookClient(
         notebook,
         timeout=None,
@@ -129,12 +134,13 @@ def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=l
         extra_arguments=["--log-level=ERROR"],  # newer kernels warn about local sockets
         resources={"metadata": {"path": str(source.parent)}},
         on_cell_complete=lambda cell, cell_index: on_cell(),
+        on_cell_error=lambda cell, cell_index, execute_reply: failed.append(cell_index),
     )
     try:
         _clients.add(client)
         client.execute()
     except CellExecutionError as error:
-        index = next(i for i, cell in enumerate(notebook.cells) if _failed(cell))
+        index = failed[-1]
         line = notebook.cells[index].source.strip().splitlines()[0]
         raise ReportError(
             f"chapter {source.stem}, cell {index + 1} ({line!r}): {error.ename}: {_plain(error.evalue)}. "
@@ -166,10 +172,6 @@ def fold(notebook) -> None:
                 }
 
 
-def _failed(cell) -> bool:
-    return any(output.output_type == "error" for output in cell.get("outputs", []))
-
-
 def _plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text).strip().rstrip(".")
 
@@ -177,21 +179,23 @@ def _plain(text: str) -> str:
 def publish(out: Path) -> None:
     """Put what a full run made into notebooks/, figures/ and report.pdf, and its results into the README's table.
 
-    What could fail is done before the first file is written; each file is replaced whole.
+    All of it, or nothing where one file cannot be written.
     """
-    figures = project_path("figures")
     results = json.loads((out / "figures" / "results.json").read_text(encoding="utf-8"))
-    readme = project_path("README.md")
-    text = readme_with(results, readme) if readme.is_file() else ""  # Colab has none
-    pdf = (out / "report.pdf").read_bytes()
+    pdf, readme = (out / "report.pdf").read_bytes(), project_path("README.md")
     (out / "figures" / "report_pages.png").write_bytes(picture_of_pages(pdf, SHOWN_PAGES))
-    made = {path.name for path in (out / "figures").iterdir()}
-    for folder in ("notebooks", "figures"):
-        for path in sorted((out / folder).iterdir()):
-            write_atomically(project_path(folder) / path.name, path.read_bytes())
-    for path in figures.iterdir():
-        if path.name not in made and re.match(r"\d\d_", path.name):
+    made = [path for folder in ("notebooks", "figures") for path in sorted((out / folder).iterdir())]
+    files = {project_path(path.parent.name) / path.name: path.read_bytes() for path in made}
+    files |= {project_path("report.pdf"): pdf}
+    if readme.is_file():  # Colab has none
+        files[readme] = readme_with(results, readme).encode()
+    try:
+        write_together(files)
+    except OSError as error:
+        raise ReportError(
+            f"{error.filename or project_path('.')} cannot be written to: {error.strerror}. Nothing was replaced; "
+            f"the report is under {out}"
+        ) from error
+    for path in project_path("figures").iterdir():
+        if path not in files and re.match(r"\d\d_", path.name):
             path.unlink()  # a figure that no chapter draws any more
-    if text:
-        write_atomically(readme, text.encode())
-    write_atomically(project_path("report.pdf"), pdf)

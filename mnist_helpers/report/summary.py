@@ -8,6 +8,7 @@ from pathlib import Path
 from mnist_helpers.analysis import published
 from mnist_helpers.report.pdf.pieces import Piece
 from mnist_helpers.report.pdf.tables import make_table
+from mnist_helpers.report.settings import SettingsError
 
 BEGIN, END = "<!-- results: written by `make report` -->", "<!-- end of results -->"
 NETWORKS = {
@@ -45,10 +46,10 @@ def readme_with(results: dict[str, dict], path: Path) -> str:
 
 
 def between_markers(path: Path, begin: str, table: str) -> str:
-    """The text of a file with the table put between its markers; ValueError where it lost them."""
+    """The text of a file with the table put between its markers; SettingsError where it lost them."""
     text = path.read_text(encoding="utf-8")
     if begin not in text or END not in text:
-        raise ValueError(f"{path.name} has lost its markers {begin} and {END}; put them back around the result table")
+        raise SettingsError(f"{path.name} has lost its markers {begin} and {END}; put them around the result table")
     before, rest = text.split(begin, 1)
     return f"{before}{begin}\n{table}\n{END}{rest.split(END, 1)[1]}"
 

@@ -11,6 +11,8 @@ from nbconvert.utils.exceptions import ConversionException
 class PdfError(ConversionException, ValueError):
     """Notebooks that cannot become a PDF; the message names chapter and cell, and says what to do."""
 
+    exit_code = 2
+
 
 @dataclass(frozen=True)
 class Origin:
