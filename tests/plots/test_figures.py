@@ -340,6 +340,7 @@ def test_errors_by_epoch_and_overfitting_draw_seeds_that_stopped_early():
     left, right = curves.overfitting(stopped(), "MLP").axes
     assert len(left.lines[0].get_xdata()) == len(right.lines[0].get_xdata()) == 10
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["training", "test"]
+    assert left.texts[0].get_text() == "lowest test loss of all seeds:\nepoch 3"
 
 
 def test_the_lowest_test_loss_is_of_epochs_that_every_seed_has():
