@@ -28,13 +28,17 @@ def draw_kernel(size: int = 32, kernel: int = 5) -> Figure:
     )
     figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 2.95), width_ratios=(size, 0.9 * out, out))
     for ax, (name, n, note) in zip(axes, forms, strict=True):
-        _grid(ax, n, _tint(shade) if name == "filter" else "0.96")
+        ax.add_patch(Rectangle((0, 0), n, n, fc=_tint(shade) if name == "filter" else "0.96", ec="0.4", lw=0.8))
+        ax.hlines(range(1, n), 0, n, color="0.75", lw=0.4)
+        ax.vlines(range(1, n), 0, n, color="0.75", lw=0.4)
+        ax.set(xlim=(-0.02 * n, 1.02 * n), ylim=(1.02 * n, -0.02 * n), aspect="equal")
+        bare(ax)
         ax.set_title(f"{name}, {n} × {n}", loc="center", fontsize=9)
         ax.set_xlabel(note, fontsize=SMALL)
     axes[0].add_patch(Rectangle((corner, corner), kernel, kernel, facecolor=_tint(shade), edgecolor=shade, lw=1.5))
     axes[2].add_patch(Rectangle((corner, corner), 1, 1, facecolor=shade, edgecolor=shade, lw=1.5))
     for i in range(kernel**2):
-        _text(axes[1], i % kernel + 0.5, i // kernel + 0.5, f"$w_{{{i + 1}}}$", "center")
+        axes[1].text(i % kernel + 0.5, i // kernel + 0.5, f"$w_{{{i + 1}}}$", ha="center", va="center", fontsize=SMALL)
     for y in (0, 1):
         _link(figure, axes[0], (corner + kernel, corner + kernel * y), axes[1], (0, kernel * y))
         _link(figure, axes[1], (kernel, kernel * y), axes[2], (corner, corner + y))
@@ -42,16 +46,21 @@ def draw_kernel(size: int = 32, kernel: int = 5) -> Figure:
 
 
 def draw_lenet5(derivation: Derivation) -> Figure:
-    """A convolutional network: maps as stacks of squares to one scale, vectors as bars, PER_UNIT values a pixel."""
+    """A convolutional network: maps as stacks of squares to one scale, vectors as bars, PER_UNIT values a pixel.
+
+    Activations and flattening are left out.
+    """
     gap, x = 16, 0.0
     figure, (ax,) = panels(1, 1, 1.95)
-    for label, shape, below in _nodes(derivation):
+    rows = [row for row in derivation.rows if row.parameters or row.kind.endswith("Pool2d")]
+    nodes = [(row.label, row.output_shape, f"{row.kind}\n{row.parameters:,}") for row in rows]
+    for label, shape, below in [("input", derivation.input_shape, ""), *nodes]:
         if below:
             ax.annotate("", (x - 2, 0), (x - gap + 2, 0), arrowprops={"arrowstyle": "->", "lw": 0.8})
-            _text(ax, x - gap / 2, -21, below, "top")
+            ax.text(x - gap / 2, -21, below, ha="center", va="top", fontsize=SMALL)
         width = _maps(ax, x, shape, COLOURS["LeNet-5"])
         size = " × ".join(str(n) for n in shape if n > 1 or label == "input")
-        _text(ax, x + width / 2, 21, f"{label}\n{size}", "bottom")
+        ax.text(x + width / 2, 21, f"{label}\n{size}", ha="center", va="bottom", fontsize=SMALL)
         x += width + gap
     ax.set(xlim=(-4, x - gap + 6), ylim=(-32, 32))
     ax.set_axis_off()
@@ -64,17 +73,19 @@ def draw_mlp(derivation: Derivation) -> Figure:
     figure, (ax,) = panels(1, 1, 2.6)
     first, shape = derivation.layers[0], " × ".join(map(str, derivation.input_shape))
     pixels = first.weights // first.activations
-    _text(ax, wide / 2, pixels / 2 + 20, f"input\n{shape} = {pixels}", "bottom")
+    ax.text(wide / 2, pixels / 2 + 20, f"input\n{shape} = {pixels}", ha="center", va="bottom", fontsize=SMALL)
     _box(ax, x, wide, pixels, "white", shade)
     for row in derivation.layers:
         inputs, outputs = row.weights // row.activations, row.activations
         x += wide
         corners = [(x, inputs / 2), (x + gap, outputs / 2), (x + gap, -outputs / 2), (x, -inputs / 2)]
         ax.add_patch(Polygon(corners, facecolor=_tint(shade), lw=0))
-        _text(ax, x + gap / 2, -pixels / 2 - 15, row.numbers.replace(" = ", "\n= "), "top")
+        ax.text(
+            x + gap / 2, -pixels / 2 - 15, row.numbers.replace(" = ", "\n= "), ha="center", va="top", fontsize=SMALL
+        )
         x += gap
         _box(ax, x, wide, outputs, shade)
-        _text(ax, x + wide / 2, outputs / 2 + 20, f"{outputs}", "bottom")
+        ax.text(x + wide / 2, outputs / 2 + 20, f"{outputs}", ha="center", va="bottom", fontsize=SMALL)
     ax.set(xlim=(-100, x + 2 * wide), ylim=(-pixels / 2 - 110, pixels / 2 + 120))
     ax.set_axis_off()
     return figure
@@ -82,7 +93,7 @@ def draw_mlp(derivation: Derivation) -> Figure:
 
 def draw_budget(derivations: Mapping[str, Derivation]) -> Figure:
     """Each layer's share of the network's parameters and of its MACs, a panel a network; bars carry the counts."""
-    height = min(2.9, 2 * PAGE / len(derivations))
+    height = min(2.9, PAGE / -(-len(derivations) // 2))  # inches a row of two
     figure, axes = panels(len(derivations), 2, height, "share of the network (%)", sharex=True)
     for ax, (name, derivation) in zip(axes, derivations.items(), strict=True):
         counts = [[getattr(row, key) for row in derivation.layers] for key in ("parameters", "macs")]
@@ -102,15 +113,6 @@ def draw_budget(derivations: Mapping[str, Derivation]) -> Figure:
     return figure
 
 
-def _nodes(derivation: Derivation) -> list[tuple[str, tuple[int, ...], str]]:
-    """What is drawn of a network: label, shape, and what leads to it; activations and flattening are left out."""
-    nodes = [("input", derivation.input_shape, "")]
-    for row in derivation.rows:
-        if row.parameters or row.kind.endswith("Pool2d"):
-            nodes.append((row.label, row.output_shape, f"{row.kind}\n{row.parameters:,}"))
-    return nodes
-
-
 def _maps(ax: Axes, x: float, shape: tuple[int, ...], shade: str) -> float:
     """Draw [C, H, W] maps behind one another, or a vector as a bar, from x on; their width comes back."""
     if len(shape) < 3 or shape[-1] == 1:
@@ -125,19 +127,6 @@ def _maps(ax: Axes, x: float, shape: tuple[int, ...], shade: str) -> float:
 def _box(ax: Axes, x: float, width: float, height: float, face, edge="black", y: float = 0) -> None:
     """A rectangle from x on, its middle at the height y."""
     ax.add_patch(Rectangle((x, y - height / 2), width, height, facecolor=face, edgecolor=edge, lw=0.6, zorder=2))
-
-
-def _text(ax: Axes, x: float, y: float, text: str, va: str) -> None:
-    ax.text(x, y, text, ha="center", va=va, fontsize=SMALL)
-
-
-def _grid(ax: Axes, n: int, face) -> None:
-    """n × n empty pixels, the first one at the top left."""
-    ax.add_patch(Rectangle((0, 0), n, n, facecolor=face, edgecolor="0.4", lw=0.8))
-    ax.hlines(range(1, n), 0, n, color="0.75", lw=0.4)
-    ax.vlines(range(1, n), 0, n, color="0.75", lw=0.4)
-    ax.set(xlim=(-0.02 * n, 1.02 * n), ylim=(1.02 * n, -0.02 * n), aspect="equal")
-    bare(ax)
 
 
 def _link(figure: Figure, first: Axes, start: tuple[float, float], second: Axes, end: tuple[float, float]) -> None:

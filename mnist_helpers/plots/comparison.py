@@ -31,7 +31,9 @@ def confusion_matrices(matrices: dict[str, np.ndarray]) -> Figure:
     """Errors only: the diagonal (right answers) is left blank, so that single errors can be seen."""
     several = len(matrices) > 2  # then they are smaller, and the count of errors has a line of its own
     labels = ("answer", "true class")
-    figure, axes = panels(len(matrices), 3 if several else 2, 0.3, *labels, square=True, sharey=True)
+    figure, axes = panels(
+        len(matrices), 3 if several else 2, 0.7 if several else 0.2, *labels, square=True, sharey=True
+    )
     top = max((matrix - np.diag(np.diag(matrix))).max() for matrix in matrices.values())
     for ax, (name, matrix) in zip(axes, matrices.items(), strict=True):
         blank = np.eye(10, dtype=bool) | (matrix == 0)

@@ -59,7 +59,8 @@ def overfitting(histories: Histories, name: str) -> Figure:
         ax.set_ylabel(label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].legend(loc="center right")  # for both: on the right it would lie on a curve or on the line
-    text = f"lowest test loss:\nepoch {lowest}"
+    whose = " of all seeds" if len(set(map(len, histories))) > 1 else ""  # the mean of fewer may be lower later
+    text = f"lowest test loss{whose}:\nepoch {lowest}"
     note(axes[0], text, (lowest, axes[0].get_ylim()[1]), (4, -2), va="top", color="0.3")
     return figure
 

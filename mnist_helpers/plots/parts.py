@@ -42,7 +42,7 @@ def named_rows(names: Collection[str], height: float, columns=1, grid="x") -> tu
     """Axes side by side with a row a name, the first on top, `height` inches each; with the y of each row."""
     figure, axes = panels(columns, columns, 0.6 + height * len(names), sharey=True)
     places = range(len(names))[::-1]
-    axes[0].set_yticks(places, names)
+    axes[0].set_yticks(places, list(names))
     for ax in axes:
         ax.set_ylim(-0.6, len(names) - 0.4)
         ax.grid(False)
@@ -75,16 +75,12 @@ def interval(ax: Axes, x, y, low, high, network: str, vertical: bool = False, **
 
 def bars(ax: Axes, groups: Mapping[str, Sequence[float]], styles=None, horizontal=False) -> list[BarContainer]:
     """The groups' bars side by side about 0, 1, 2, ...; groups are networks in their colours if no styles are given."""
-    if styles is None:
-        styles = [
-            {"color": colour(name), "hatch": HATCHES[k % len(HATCHES)], "edgecolor": "white", "lw": 0.3}
-            for k, name in enumerate(groups)
-        ]
-    draw, step = ax.barh if horizontal else ax.bar, 0.8 / len(groups)
-    return [
-        draw(np.arange(len(values)) + step * (k - (len(groups) - 1) / 2), values, 0.94 * step, label=name, **style)
-        for k, ((name, values), style) in enumerate(zip(groups.items(), styles, strict=True))
-    ]
+    draw, step, drawn = ax.barh if horizontal else ax.bar, 0.8 / len(groups), []
+    for k, (name, values) in enumerate(groups.items()):
+        places = np.arange(len(values)) + step * (k - (len(groups) - 1) / 2)
+        own = {"color": colour(name), "hatch": HATCHES[k % len(HATCHES)], "edgecolor": "white", "lw": 0.3}
+        drawn.append(draw(places, values, 0.94 * step, label=name, **(styles[k] if styles else own)))
+    return drawn
 
 
 def line(index: int) -> str | tuple:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL.Image import Image
 from torch import Tensor
@@ -76,12 +75,19 @@ def resize_beside_padding(image: Tensor, padded: Tensor, resized: Tensor, row: i
     figure = plt.figure(figsize=(WIDTH, 4.2), layout="constrained")
     panels = figure.subplot_mosaic([["image", "padded", "resized"], ["profile"] * 3], height_ratios=[1.25, 1])
     forms = {"image": (image, "original"), "padded": (padded, "padded"), "resized": (resized, "bilinear")}
-    for key, (pixels, name) in forms.items():
-        _draw_pixels(panels[key], pixels, f"{name}, {len(pixels)} × {len(pixels)}", padded.shape[-1])
-    for key in ("padded", "resized"):
-        panels[key].axhline(row, color="black", linewidth=0.9, linestyle=":")
-    axes = panels["profile"]
     edges = torch.arange(padded.shape[-1] + 1) - 0.5
+    for key, (pixels, name) in forms.items():
+        axes, side = panels[key], len(pixels)
+        axes.imshow(pixels, cmap="gray_r", vmin=0, vmax=255)
+        axes.add_patch(plt.Rectangle((-0.5, -0.5), side, side, fill=False, color="0.5", linewidth=0.8))
+        axes.set_title(f"{name}, {side} × {side}", loc="center")
+        bare(axes)
+        limits = (edges[[0, -1]] - (padded.shape[-1] - side) / 2).tolist()  # as many pixels for each: one scale
+        axes.set(xlim=limits, ylim=limits[::-1], xticks=[0, side - 1], yticks=[0, side - 1])
+        axes.tick_params(length=0)
+        if key != "image":
+            axes.axhline(row, color="black", linewidth=0.9, linestyle=":")
+    axes = panels["profile"]
     axes.stairs(padded[row], edges, fill=True, color=LIGHT, label="padded")
     axes.stairs(resized[row], edges, color="black", linewidth=1.4, label="resized")
     axes.axhline(INK, color="black", linewidth=0.8, linestyle="--", label="half dark")
@@ -91,25 +97,13 @@ def resize_beside_padding(image: Tensor, padded: Tensor, resized: Tensor, row: i
     return figure
 
 
-def _draw_pixels(axes: Axes, pixels: Tensor, title: str, size: int) -> None:
-    """One image on a square of size x size pixels, so that images of several sizes share one scale."""
-    axes.imshow(pixels, cmap="gray_r", vmin=0, vmax=255)
-    middle = len(pixels) / 2 - 0.5
-    axes.set(xlim=(middle - size / 2, middle + size / 2), ylim=(middle + size / 2, middle - size / 2))
-    axes.set_title(title, loc="center")
-    bare(axes)
-    axes.set(xticks=[0, len(pixels) - 1], yticks=[0, len(pixels) - 1])
-    axes.tick_params(length=0)
-    axes.add_patch(plt.Rectangle((-0.5, -0.5), len(pixels), len(pixels), fill=False, color="0.5", linewidth=0.8))
-
-
 def drawing(picture: Image, views: Mapping[str, Mapping]) -> Figure:
     """A drawing, and of each view of it what the networks see and say: bars of the ten probabilities.
 
     picture: a PIL image; views: as from draw.read_drawing.
     """
     several = max(len(view["answers"]) for view in views.values())
-    size = (WIDTH, 2.1 + 0.35 * max(several - 2, 0))  # a bar is never thinner than two networks' would be by half
+    size = (WIDTH, 2.1 + 0.35 * max(several - 2, 0))
     figure, axes = plt.subplots(1, 1 + 2 * len(views), figsize=size, width_ratios=[1.2] + [0.8, 1] * len(views))
     axes[0].imshow(picture, cmap="gray", vmin=0, vmax=255)
     axes[0].set_title("drawn", loc="center")
