@@ -41,13 +41,14 @@ MEANINGS = {  # of each number: its bar, and what it is
         "plain, 15 epochs / all of `SPRINT_LENET5`: {seconds} s to {accuracy}",
     ),
     "to_9905_ratio": ("", "plain, 15 epochs / all of `SPRINT_LENET5_9905`: {seconds} s to {accuracy}"),
-    "seeds_ratio": ("≥ 1.5", f"4 seeds of 2 epochs, in turn with all threads / `train_many`: {SECONDS}"),
+    "seeds_ratio": ("≥ 1.5", f"4 seeds of 2 epochs, one after another / `train_many`: {SECONDS}"),
     "share_of_peak": ("", "useful GFLOP/s of training, {gflops}, over a matrix product's, {matrix_product_gflops}"),
     "growth": ("1", "time for 30,000 images over that on a straight line from 15,000 to 60,000: {seconds}"),
     "peak_rss_mb": ("≤ 1,200", "peak memory of a process that trains LeNet-5"),
 }
 PEAK_RSS = (
-    "import resource; from mnist_helpers import training; from mnist_helpers.training import recipes; from dataclasses import replace; "
+    "import resource; from mnist_helpers import training; from mnist_helpers.training import recipes; "
+    "from dataclasses import replace; "
     "training.train(replace(recipes.ORIGINAL_LENET5, epochs=1), 42, runs={runs!r}, reuse=False, device='cpu'); "
     "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 )
@@ -165,7 +166,7 @@ def sprints(plain_epoch: list[float], runs: str) -> dict:
 
 
 def seeds(runs: str) -> dict:
-    """Four seeds of two epochs: one after another with all threads, over `train_many`."""
+    """Four seeds of two epochs: one after another, over `train_many`."""
     recipe, four = replace(recipes.ORIGINAL_LENET5, epochs=2), range(42, 46)
 
     def in_turn() -> None:

@@ -88,11 +88,8 @@ class Mnist:
 
 def best_device(device: str | torch.device | None = None) -> torch.device:
     """The device asked for, else CUDA, then Apple MPS, then the CPU."""
-    if device is not None:
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    here = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    return torch.device(device or here)
 
 
 def load(root: str | Path = "data", device: str | torch.device | None = None) -> Mnist:

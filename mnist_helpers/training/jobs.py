@@ -107,9 +107,9 @@ def train_jobs(
 
     After a failure the others are still finished and kept; then the first failure is raised.
     """
-    device, data, runs = digits.best_device(device), data or digits.load(), project_path(runs)
-    folders = {job: kept.folder_of(*job, data, runs, device) for job in dict.fromkeys(jobs)}
-    found = {job: kept.load(folder, job[0]) if reuse else None for job, folder in folders.items()}
+    jobs, device, runs = list(dict.fromkeys(jobs)), digits.best_device(device), project_path(runs)
+    data = data or (digits.load() if jobs else None)
+    found = {job: kept.load(kept.folder_of(*job, data, runs, device), job[0]) if reuse else None for job in jobs}
     missing, failures = [job for job, run in found.items() if run is None], []
     if missing:
         with Progress(sum(recipe.epochs for recipe, _ in missing), "training, epochs") as progress:

@@ -201,10 +201,11 @@ def load(folder: Path, recipe: Recipe | None = None, *, set_aside=False) -> Run 
 
 def save_checkpoint(folder: Path, state: dict) -> None:
     """Keep an unfinished training's state under the run's name, with a checksum; needs the run's lock."""
-    content = io.BytesIO()  # torch reports a full disk less clearly than write() does
-    torch.save({"run": folder.name} | state, content)
+    buffer = io.BytesIO()  # torch reports a full disk less clearly than write() does
+    torch.save({"run": folder.name} | state, buffer)
+    content = buffer.getvalue()
     with writing_to(folder.parent):
-        write_atomically(beside(folder, "checkpoint"), hashlib.sha256(content.getvalue()).digest() + content.getvalue())
+        write_atomically(beside(folder, "checkpoint"), hashlib.sha256(content).digest() + content)
 
 
 def read_checkpoint(path: Path) -> dict:
@@ -230,9 +231,8 @@ def load_checkpoint(folder: Path) -> dict | None:
 
 
 def _set_aside(path: Path, problem: str) -> None:
-    aside = path.with_name(f".damaged-{path.name}-{time.time_ns()}")
     with writing_to(path.parent):
-        path.rename(aside)
+        aside = path.rename(path.with_name(f".damaged-{path.name}-{time.time_ns()}"))
     warnings.warn(f"{problem}; set aside as {aside.name}", stacklevel=4)
 
 

@@ -18,7 +18,7 @@ import pytest
 from mnist_helpers import files
 from mnist_helpers.__main__ import main
 from mnist_helpers.report import Chapter, Settings, SettingsError, read_settings
-from mnist_helpers.report.run import ReportError, run_chapter, run_report
+from mnist_helpers.report.run import ReportError, publish, run_chapter, run_report
 from mnist_helpers.report.summary import BEGIN, END, NETWORKS, abstract, readme_with
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def test_a_chapter_writes_figures_tables_and_results(project, capsys):
     figure, ax = plt.subplots()
     ax.set_title("손글씨")
     chapter.figure(figure, "curve", "A caption.")
-    chapter.table(pd.DataFrame({"a": ["1"]}), "A table.")
+    chapter.table(pd.DataFrame({"a": ["1"]}), "letters", "A table.")
     chapter.record("accuracy", 98.5, interval=(98, 99), n=3, unit="%")
     Chapter("04_mlp").record("loss", 2.5)
     figures = project / "out" / "figures"
@@ -91,6 +91,32 @@ def test_a_chapter_writes_figures_tables_and_results(project, capsys):
     shown = capsys.readouterr().out
     assert "Figure 3.1" in shown and "Table 3.1" in shown and "A caption." in shown
     assert not list(figures.glob(".*"))
+
+
+def test_a_number_belongs_to_its_key(project, capsys):
+    """A cell that is run twice keeps its number, and a figure of one's own shifts none of those that the text names."""
+    chapter = Chapter("03_lenet5", figures="first second", tables="numbers results")
+    frame = pd.DataFrame({"a": ["1"]})
+    for key in ("mine", "second", "second", "first", "mine", "another"):
+        chapter.figure(plt.figure(), key, f"the {key} one")
+    chapter.table(frame, "mine", "my table")
+    chapter.record("accuracy", 98.5)
+    chapter.show_results()
+    shown = capsys.readouterr().out
+    numbers = dict(re.findall(r"Figure 3\.(\d)\.\S* the (\w+) one", shown))
+    assert numbers == {"1": "first", "2": "second", "3": "mine", "4": "another"}
+    assert "Table 3.3" in shown and "Table 3.2 lists the numbers" in shown and "Table 3.1" not in shown
+
+
+def test_a_claim_that_does_not_hold_is_said_and_stops_only_the_tests(project, monkeypatch, capsys):
+    chapter = Chapter("03_lenet5")
+    chapter.check(True, "one is one")
+    assert not capsys.readouterr().out
+    with pytest.raises(AssertionError, match="two is one"):
+        chapter.check(False, "two is one")
+    monkeypatch.delenv("MNIST_REPORT_STRICT")
+    chapter.check(False, "two is one")
+    assert "With these values it does not hold that** two is one." in capsys.readouterr().out
 
 
 def test_a_chapter_run_again_forgets_its_old_results(project):
@@ -106,7 +132,7 @@ def test_an_interrupted_write_leaves_the_old_file(project, monkeypatch):
     monkeypatch.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         files.write_atomically(target, b"new")
-    assert target.read_bytes() == b"old" and not list(project.glob(".*part"))
+    assert target.read_bytes() == b"old" and not list(project.glob(".part-*"))
 
 
 def test_a_failing_cell_is_named_and_the_old_notebook_stays(project, capsys):
@@ -240,3 +266,50 @@ def test_wrong_commands_exit_2(project, capsys):
         with pytest.raises(SystemExit) as stop:
             main(wrong)
         assert stop.value.code == 2
+
+
+def test_the_cell_that_failed_is_named_and_not_one_that_was_to_fail(project):
+    path = write_notebook(project, "01_x", "1 / 0", "raise KeyError('real')", "a_name")
+    notebook = nbformat.read(path, 4)
+    notebook.cells[0].metadata["tags"] = ["raises-exception"]
+    for cell in notebook.cells:  # as it was saved after another failure
+        cell.outputs = [nbformat.v4.new_output("error", ename="OldError", evalue="", traceback=[])]
+    nbformat.write(notebook, path)
+    with pytest.raises(ReportError, match=r"chapter 01_x, cell 2 \(.raise KeyError.*: KeyError: 'real'"):
+        run_chapter(path, project / "build" / "x.ipynb")
+
+
+def test_a_report_that_cannot_be_published_whole_replaces_nothing(project, monkeypatch):
+    out = project / "build" / "report"
+    for name, content in (("notebooks/01_x.ipynb", "new"), ("figures/results.json", "{}"), ("report.pdf", "%PDF")):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(content)
+    (project / "notebooks").mkdir(exist_ok=True)
+    (project / "notebooks" / "01_x.ipynb").write_text("old")
+    (project / "figures").write_text("a file, where a folder should be")
+    monkeypatch.setattr("mnist_helpers.report.run.picture_of_pages", lambda *_: b"")
+    with pytest.raises(ReportError, match="cannot be written to: .*Nothing was replaced"):
+        publish(out)
+    assert (project / "notebooks" / "01_x.ipynb").read_text() == "old" and not list(project.rglob(".part-*"))
+
+
+def test_a_fault_of_ours_shows_its_traceback(monkeypatch, capsys):
+    def fault(options):
+        return [1, 2].index(3)
+
+    monkeypatch.setattr("mnist_helpers.__main__._colab", fault)
+    with pytest.raises(ValueError, match="3 is not in list"):
+        main(["colab"])
+    monkeypatch.setattr(
+        "mnist_helpers.__main__._colab", lambda options: read_settings("no/such/folder/x.toml") and 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        main(["colab"])
+
+
+def test_what_cannot_be_set_is_known_before_anything_is_trained(project, monkeypatch, capsys):
+    write_notebook(project, "01_x", "1")
+    monkeypatch.setattr("mnist_helpers.training.train_jobs", lambda jobs: pytest.fail("trained first"))
+    (project / "report.toml").write_text('name = "\U00012000"\n', encoding="utf-8")  # cuneiform
+    assert main(["report"]) == 2
+    assert "cannot be typeset" in capsys.readouterr().err
