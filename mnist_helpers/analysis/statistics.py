@@ -67,6 +67,11 @@ def summarise(accuracies: Sequence[float]) -> Summary:
     return Summary(mean, std, n, (mean - reach, min(100.0, mean + reach)))
 
 
+def chosen_accuracies(runs: Sequence) -> list[float]:
+    """The test accuracy (fraction) of each run, or of a study's results, in the epoch whose weights are kept."""
+    return [run.history[run.epoch]["test_accuracy"] for run in runs]
+
+
 @dataclass(frozen=True)
 class Gain:
     """A mean difference of accuracies in points, and its interval."""
@@ -142,13 +147,18 @@ def confusion(logits: Tensor, labels: Tensor) -> np.ndarray:
     return torch.bincount(10 * labels.cpu() + logits.argmax(1).cpu(), minlength=100).reshape(10, 10).numpy()
 
 
+def best_epoch(history: list[dict]) -> dict:
+    """The row of the epoch with the highest test accuracy: chosen on the test set, as the original report did."""
+    return max(history, key=lambda row: row["test_accuracy"])
+
+
 def compare_with_print(history: list[dict], printed: list[dict]) -> pd.DataFrame:
-    """A history beside a printed one, a row an epoch: ours, theirs, and how many of the four numbers are equal.
+    """A history beside a printed one, a row for each epoch that both have: ours, theirs, how many numbers are equal.
 
     Losses to four decimals, accuracies in % to two, as printed. loss_gap and accuracy_gap: the largest distance.
     """
     rows = []
-    for ours, theirs in zip(history, printed, strict=True):
+    for ours, theirs in zip(history, printed, strict=False):  # the longer one's last epochs have no partner
         row, gaps, equal = {"epoch": ours["epoch"]}, {"loss": 0.0, "accuracy": 0.0}, 0
         for split, (kind, unit, scale, places) in product(("train", "test"), PRINTED):
             values = [scale * source[f"{split}_{kind}"] for source in (ours, theirs)]

@@ -1,6 +1,7 @@
 """Intervals and tests against values worked out by hand."""
 
 from math import comb
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,21 @@ def test_the_originals_log_equals_itself_and_one_digit_less_is_seen():
     changed = [row | {"test_loss": row["test_loss"] + 1e-4} for row in log]
     frame = statistics.compare_with_print(changed, log)
     assert (frame["equal digits"] == "3 of 4").all() and frame.loss_gap.max() == pytest.approx(1e-4)
+
+
+def test_epochs_that_only_one_of_two_logs_has_are_left_out():
+    log = published.original_history(published.ORIGINAL_LENET5_LOG)
+    longer = [*log, log[-1] | {"epoch": 15}]
+    for history, epochs in ((log[:2], 2), (longer, 15)):
+        frame = statistics.compare_with_print(history, log)
+        assert frame["epoch"].tolist() == list(range(epochs)) and (frame["equal digits"] == "4 of 4").all()
+
+
+def test_the_best_epoch_is_the_tests_and_the_chosen_one_the_runs():
+    log = published.original_history(published.ORIGINAL_MLP_LOG)
+    assert statistics.best_epoch(log)["epoch"] == 10
+    runs = [SimpleNamespace(history=log, epoch=epoch) for epoch in (14, 0)]
+    assert statistics.chosen_accuracies(runs) == [0.8956, 0.2904]
 
 
 def test_published_sums_and_bests():

@@ -37,10 +37,12 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write_notebook(project, name: str, *sources: str) -> None:
+def write_notebook(project, name: str, *sources: str) -> Path:
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), project / "notebooks" / f"{name}.ipynb")
+    path = project / "notebooks" / f"{name}.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+    return path
 
 
 def test_korean_settings_are_read(project):
@@ -286,9 +288,10 @@ def test_a_report_that_cannot_be_published_whole_replaces_nothing(project, monke
         (out / name).write_text(content)
     (project / "notebooks").mkdir(exist_ok=True)
     (project / "notebooks" / "01_x.ipynb").write_text("old")
+    shutil.rmtree(project / "figures")
     (project / "figures").write_text("a file, where a folder should be")
     monkeypatch.setattr("mnist_helpers.report.run.picture_of_pages", lambda *_: b"")
-    with pytest.raises(ReportError, match="cannot be written to: .*Nothing was replaced"):
+    with pytest.raises(ReportError, match=r"cannot be written to: .*Nothing was replaced"):
         publish(out)
     assert (project / "notebooks" / "01_x.ipynb").read_text() == "old" and not list(project.rglob(".part-*"))
 
