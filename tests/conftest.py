@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-RUN_CHAPTERS = ("test_browser.py", "test_own_model.py")
+RUN_CHAPTERS = ("test_browser.py", "test_readme.py")
 os.environ["MNIST_REPORT_SEEDS"] = "1"  # kernels started by nbval inherit all three
 os.environ["MNIST_REPORT_STRICT"] = "1"
 os.environ["MNIST_REPORT_OUT"] = str(ROOT / "build" / "test")

@@ -91,6 +91,14 @@ def test_a_study_of_other_recipes_is_an_error(project, monkeypatch):
         studies.read("quick")
 
 
+def test_a_study_none_of_whose_recipes_is_todays_is_said_to_lack_them(project, monkeypatch):
+    studies.run([STUDY])
+    changed = replace(STUDY, recipes=tuple(recipe.changed(recipe.name, epochs=2) for recipe in STUDY.recipes))
+    monkeypatch.setattr(studies, "STUDIES", {"quick": changed})
+    with pytest.raises(studies.StudyError, match="lacks 4 of 4 trainings of today's recipes"):
+        studies.read("quick")
+
+
 def test_a_damaged_study_is_named(project):
     (project / "studies").mkdir()
     for content in ("[{", '[{"name": "QUICK"}]', '[{"name": "A", "seed": 1, "recipe": {"model": "MLP", "magic": 1}}]'):

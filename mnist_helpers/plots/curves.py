@@ -100,5 +100,5 @@ def ladder(steps: pd.DataFrame) -> Figure:
     for y, row in zip(places, steps.itertuples(), strict=True):
         interval(ax, row.mean, y, row.low, min(row.high, 100), "MLP", fmt="o", ms=4)
         note(ax, f"{row.mean:.2f} %", (row.mean, y), (0, 6), ha="center")
-    ax.set_xlabel("test accuracy after 15 epochs (%)")
+    ax.set_xlabel("test accuracy after the last epoch (%)")
     return figure

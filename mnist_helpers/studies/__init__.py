@@ -160,7 +160,7 @@ def read(name: str) -> dict[str, list[Run]]:
     """
     study = STUDIES[name]
     entries = _committed(study)
-    if not entries:
+    if not entries and not study.path().is_file():
         raise _missing(study.path())
     if missing := [job for job in study.jobs if job not in entries]:
         recipe, seed = missing[0]

@@ -631,6 +631,22 @@ def test_code_is_whole_where_it_is_asked_for(project, code, found):
     assert_on_paper(project / "out.pdf")
 
 
+def test_folded_code_is_not_printed(project):
+    """What only writes a sentence, a table or a figure is folded away on the screen, and on paper."""
+    folded, open_cell = ran("say('folded')", shown(text="its result")), ran("x = 'open'")
+    folded.metadata["jupyter"] = {"source_hidden": True}
+    for code in ("appendix", "show"):
+        text = text_of(project, new_markdown_cell("# 1 A"), folded, open_cell, code=code)
+        assert "its result" in text and "open" in text and "folded" not in text
+
+
+def test_an_error_that_was_meant_is_shown(project):
+    error = new_output("error", ename="ValueError", evalue="meant to be", traceback=[])
+    cell = ran("raise ValueError('meant to be')", error)
+    cell.metadata["tags"] = ["raises-exception"]
+    assert "ValueError: meant to be" in text_of(project, new_markdown_cell("# 1 A"), cell, code="hide")
+
+
 def test_a_long_table_repeats_its_head(project):
     rows = "".join(f"<tr><td>row {i}</td><td>{i}.5</td></tr>" for i in range(120))
     html = f"<table><thead><tr><th>name</th><th>figure of it</th></tr></thead><tbody>{rows}</tbody></table>"

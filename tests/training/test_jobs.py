@@ -210,6 +210,16 @@ def test_c5_as_a_linear_layer_is_the_convolution():
         layer(torch.rand(1, 16, 6, 6))
 
 
+def test_max_pooling_is_the_same_with_and_without_gradients():
+    """Also where windows overlap, and for maps without a batch."""
+    for maps in (torch.rand(4, 6, 28, 28), torch.rand(6, 28, 28)):
+        for options in ({}, {"stride": 1}):
+            layer = models.POOLINGS["max"](2, **options)
+            with torch.no_grad():
+                without = layer(maps)
+            assert torch.equal(without, layer(maps)) and torch.equal(without, F.max_pool2d(maps, 2, **options))
+
+
 def test_initialisations():
     uniform = models.MLP(initialisation="uniform01").layers[1]
     assert uniform.weight.min() >= 0 and 0.49 < uniform.weight.mean() < 0.51 and not uniform.bias.any()

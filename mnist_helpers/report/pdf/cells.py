@@ -40,8 +40,8 @@ def notebook_pieces(notebook: NotebookNode, resources: dict, *, code: bool, rest
             files = {f"attachment:{name}": b64decode(next(iter(data.values()))) for name, data in attachments}
             pieces.append(Piece(cell.source, origin=replace(origin, files=files), cell=index))
         elif cell.cell_type == "code":
-            parts = []
-            if code and cell.source.strip():
+            parts, folded = [], cell.metadata.get("jupyter", {}).get("source_hidden")
+            if code and cell.source.strip() and not folded:  # what only shows is folded away, on paper too
                 parts.append({"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}})
             if rest:
                 parts += [part for output in cell.outputs for part in _output(output, cell.source, origin)]
@@ -53,6 +53,8 @@ def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
     """The arguments of the Pieces that an output gives: none for a caption, a bar, or what plotting returns."""
     if output.output_type == "stream":
         return _printed(output.text) if output.name == "stdout" else []  # stderr: bars and warnings, no results
+    if output.output_type == "error":  # of a cell that was to fail
+        return _printed(f"{output.ename}: {output.evalue}")
     data, about = output.data, output.metadata.get("report", {})
     if about.get("role") == "caption" or "application/vnd.jupyter.widget-view+json" in data:
         return []
