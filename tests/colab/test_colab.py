@@ -115,7 +115,7 @@ def test_inside_are_package_with_weights_and_widget_studies_and_chapters(noteboo
     assert {f"studies/{study.name}" for study in (ROOT / "studies").iterdir()} <= names
     assert {"package/pyproject.toml", "package/README.md"} <= names and not any("__pycache__" in n for n in names)
     for part in (
-        "training/weights/best-lenet5.safetensors",
+        "training/weights/best-lenet5/run.safetensors",
         "digit/draw.js",
         "digit/draw.css",
         "report/pdf/template.typ",
@@ -185,10 +185,10 @@ def test_a_training_goes_on_from_google_drive_on_another_machine(python, noteboo
     assert "there are 0 finished ones" in said and said.count("mnist_report_runs; there are") == 2
 
 
-def checkpoint(epochs: int) -> bytes:
+def checkpoint(epochs: int, run: str = "a") -> bytes:
     """As training keeps it: a checksum and what torch.save made."""
     content = io.BytesIO()
-    torch.save({"run": "a", "history": [{"epoch": epoch} for epoch in range(epochs)]}, content)
+    torch.save({"run": run, "history": [{"epoch": epoch} for epoch in range(epochs)]}, content)
     return hashlib.sha256(content.getvalue()).digest() + content.getvalue()
 
 
@@ -224,7 +224,7 @@ def test_the_form_goes_into_report_toml_and_trainings_to_the_drive(drive):
     ids=["longer", "shorter", "equal", "damaged"],
 )
 def test_of_two_checkpoints_of_one_training_the_longer_one_is_kept_on_the_drive(machine, kept, drive):
-    contents = {"machine": machine, "drive": checkpoint(5) + b" "}
+    contents = {"machine": machine, "drive": checkpoint(5, "of the drive")}
     for name, folder in (("machine", Path("runs")), ("drive", drive)):
         (folder / ".unfinished").mkdir(parents=True)
         (folder / ".unfinished/a.checkpoint").write_bytes(contents[name])
