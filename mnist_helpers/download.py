@@ -1,7 +1,4 @@
-"""MNIST's four official files: where they are, whether they are whole, and fetching those that are missing.
-
-Apart from data.py, whose source is part of every run's name: a new mirror makes no training an old one.
-"""
+"""MNIST's four official files: where they are, whether they are whole, and fetching those that are missing."""
 
 from __future__ import annotations
 

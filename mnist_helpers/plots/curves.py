@@ -37,6 +37,7 @@ def training_curves(groups: dict[str, Histories], original: list[dict] | None = 
             published = by_epoch([original], key)
             band(ax, published, "original report", colour("original"), ":", marker=".", ms=3, lw=1)
         ax.set_title(f"{quantity}, {SPLITS[split]}")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if split == "train":
             ax.set_ylabel(QUANTITIES[quantity])
         if quantity == "loss" and log_loss:

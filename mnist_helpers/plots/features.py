@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
@@ -22,7 +23,8 @@ def feature_maps(image: Tensor, layers: dict[str, Tensor], answer: str) -> Figur
     """
     rows = {"input": image[None]} | layers
     heights = [2 if len(maps) == 1 else 1 if maps.ndim == 3 else 0.45 for maps in rows.values()]
-    figure = plt.figure(figsize=(WIDTH, 0.42 * sum(heights)), layout="none")
+    figure = plt.figure(figsize=(WIDTH, 0.42 * sum(heights)))
+    figure.set_layout_engine(PlaceHolderLayoutEngine(True, True))  # with layout="none" the second save would move all
     grid = figure.add_gridspec(len(rows), 1, height_ratios=heights, left=0.1, right=0.94, top=1, bottom=0, hspace=0.15)
     for cell, (label, maps) in zip(grid, rows.items(), strict=True):
         panels = maps if maps.ndim == 3 else [maps[None]]

@@ -9,7 +9,7 @@ from scipy.optimize import isotonic_regression
 
 from mnist_helpers.analysis.corruptions import CORRUPTIONS
 from mnist_helpers.analysis.statistics import Summary
-from mnist_helpers.plots import LINES, REGULARIZED, colour, marker
+from mnist_helpers.plots import REGULARIZED, colour, marker
 from mnist_helpers.plots.parts import band, interval, legend, line, named_rows, note, panels
 
 PATTERNS = 31  # the most that `agreement` has room for on a page: all of five networks
@@ -50,16 +50,16 @@ def by_training_images(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> F
 def corruption_curves(frame: pd.DataFrame) -> Figure:
     """Accuracy in % against strength, a panel a kind; mean of the members in a band of all.
 
-    frame: as from corruptions.accuracies; a network's regularized variant is dashed and hollow.
+    frame: as from corruptions.accuracies; a network's regularized variant has its colour, and is hollow.
     """
     kinds = frame["kind"].unique()
     figure, axes = panels(len(kinds), 3, 2.1, y="accuracy (%)", sharey=True)
     for ax, kind in zip(axes, kinds, strict=True):
-        for name, rows in frame[frame["kind"] == kind].groupby("network", sort=False):
+        for k, (name, rows) in enumerate(frame[frame["kind"] == kind].groupby("network", sort=False)):
             base, better = name.removesuffix(REGULARIZED), name.endswith(REGULARIZED)
             values = rows.groupby("strength")["accuracy"].apply(list).to_dict()
             face = "white" if better else colour(base)
-            band(ax, values, name, colour(base), LINES[better], marker=marker(base), ms=3.5, mfc=face)
+            band(ax, values, name, colour(base), line(k), marker=marker(base), ms=3.5, mfc=face)
         ax.set(xlabel=CORRUPTIONS[kind].label, ylim=(0, 102))
     legend(figure)
     return figure

@@ -66,11 +66,11 @@ def _train_and_keep(
     def keep(state: dict) -> None:
         kept.save_checkpoint(folder, {"seconds": before + time.perf_counter() - start} | state)
 
-    history, best = fit(recipe, seed, mnist, device, on_epoch, past, keep)
+    history, chosen = fit(recipe, seed, mnist, device, on_epoch, past, keep)
     seconds = round(before + time.perf_counter() - start, 2)
-    wrong = (best["predictions"].argmax(1) != mnist.test.labels.cpu()).nonzero()[:, 0].tolist()
+    wrong = (chosen["predictions"].argmax(1) != mnist.test.labels.cpu()).nonzero()[:, 0].tolist()
     environment = describe_environment(device) | {"seconds": seconds}
-    run = Run(recipe, seed, history, **best, wrong=wrong, environment=environment, scale=mnist.scale)
+    run = Run(recipe, seed, history, **chosen, wrong=wrong, environment=environment, scale=mnist.scale)
     kept.save(run, folder)
     return run
 

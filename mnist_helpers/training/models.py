@@ -1,4 +1,4 @@
-"""The two networks of the report. Everything that varies is an argument; the defaults are the original report's."""
+"""The two networks of the report. Everything that varies is an argument, which a recipe gives."""
 
 from __future__ import annotations
 

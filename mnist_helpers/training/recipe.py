@@ -94,7 +94,7 @@ class Recipe:
             object.__setattr__(self, "code", digest(self.model))
         self._require(self.code or self.model in models.MODELS, "model", f"be a class or {' or '.join(models.MODELS)}")
         taken = inspect.signature(self._class()).parameters
-        if not self.widths and "widths" in taken:
+        if not self.widths and "widths" in taken and isinstance(taken["widths"].default, tuple):
             object.__setattr__(self, "widths", taken["widths"].default)
         if self.resize == "auto":
             object.__setattr__(self, "resize", getattr(self._class(), "resize", "none"))

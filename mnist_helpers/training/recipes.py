@@ -10,7 +10,7 @@ from itertools import accumulate
 from mnist_helpers.training.augmentation import Augmentation
 from mnist_helpers.training.recipe import Recipe, RecipeError
 
-# As the original report trained them: see published.py for its printed digits. Its "validation" was the test set.
+# As the original report trained them: analysis/published.py has its printed digits. Its "validation" was the test set.
 ORIGINAL_LENET5 = Recipe(
     "ORIGINAL_LENET5", "LeNet5", activation="tanh", pooling="average", resize="bilinear", normalise=False,
     optimizer="adam", learning_rate=1e-3, batch_size=32, validation=0,
@@ -20,7 +20,7 @@ ORIGINAL_MLP = Recipe(
     optimizer="adam", learning_rate=1e-2, batch_size=1000, shuffle=False, validation=0,
 )  # fmt: skip
 
-# The course's protocol: the defaults above. MLP_SMALL has as many parameters as LeNet-5 (61,723 against 61,706).
+# The course's protocol: the defaults of Recipe. MLP_SMALL has as many parameters as LeNet-5 (61,723 against 61,706).
 LENET5 = Recipe("LENET5", "LeNet5", resize="pad")
 MLP = Recipe("MLP", "MLP", widths=(256, 128))
 MLP_SMALL = Recipe("MLP_SMALL", "MLP", widths=(75, 33))
@@ -75,9 +75,9 @@ BEST_MLP = Recipe(
 )  # fmt: skip
 BEST_TECHNIQUE = LENET5.changed("augmentation", TECHNIQUES["augmentation"])
 
-# Chapter 5 compares these by the course's protocol, chapter 7 looks into the first three. Add your own network here.
+# By the course's protocol; chapter 7 and its studies look into these.
 COMPARED = {"LeNet-5": LENET5, "MLP": MLP, "small MLP": MLP_SMALL}
-NETWORKS = {**COMPARED}
+NETWORKS = {**COMPARED}  # what chapter 5 compares: add your own network here
 
 # Chapter 7: the networks of the comparison with all pixels in another order, and trained on fewer images for more
 # epochs ({images: epochs}), to the last one: nothing is chosen.

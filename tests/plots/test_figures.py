@@ -1,5 +1,6 @@
 """Every figure with one network and with many: none is left out, and none is laid over another."""
 
+import io
 import re
 from importlib.resources import files
 from itertools import combinations, pairwise
@@ -388,3 +389,14 @@ def test_a_regularized_variant_has_the_colour_of_its_base():
     lines = limits.corruption_curves(frame).axes[0].lines
     assert [line.get_color() for line in lines] == [plots.colour("linear")] * 2
     assert lines[0].get_markerfacecolor() != lines[1].get_markerfacecolor() == "white"
+
+
+def test_a_figure_is_the_same_however_often_it_is_saved():
+    """The notebook's PNG is saved after the PDF's SVG: neither may move what the other shows."""
+
+    figure = features.feature_maps(torch.rand(32, 32), {"C1": torch.rand(6, 28, 28), "F6": torch.rand(84)}, "7")
+    places = []
+    for kind in ("svg", "png", "png"):
+        figure.savefig(io.BytesIO(), format=kind)
+        places.append([ax.get_position().bounds for ax in figure.axes])
+    assert places[0] == places[1] == places[2]
