@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -56,34 +56,39 @@ class Mnist:
     def __post_init__(self):
         for name, part in (("train", self.train), ("test", self.test)):
             images, labels = part.images, part.labels
+            if not (isinstance(images, Tensor) and isinstance(labels, Tensor)):
+                raise DataError(f"{name}: images and labels must be torch tensors, such as torch.from_numpy(array)")
             if not len(images) or images.dtype != torch.uint8 or images.shape[1:] != (28, 28):
                 raise DataError(f"{name}: expected uint8 images [N, 28, 28], got {images.dtype} {list(images.shape)}")
-            if (
-                labels.dtype != torch.int64
-                or labels.shape != images.shape[:1]
-                or not 0 <= labels.min() <= labels.max() < 10
-            ):
-                raise DataError(f"{name}: expected {len(images)} labels from 0 to 9 as int64, got {labels}")
+            known = labels.dtype == torch.int64 and labels.shape == images.shape[:1]
+            if not (known and 0 <= labels.min() <= labels.max() < CLASSES):
+                got = f"{labels.dtype} {list(labels.shape)}" + (f", {labels.min()} to {labels.max()}" if known else "")
+                raise DataError(f"{name}: expected {len(images)} labels from 0 to 9 as int64, got {got}")
+        if len(self.classes) != CLASSES:
+            raise DataError(f"expected {CLASSES} names of classes, got {len(self.classes)}: {self.classes}")
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """16 hexadecimal digits of all images and labels: part of what a run is kept by."""
-        parts = (part for digits in (self.train, self.test) for part in (digits.images, digits.labels))
-        return hashlib.sha256(b"".join(part.cpu().numpy().tobytes() for part in parts)).hexdigest()[:16]
+        parts = [part for digits in (self.train, self.test) for part in (digits.images, digits.labels)]
+        content = hashlib.sha256(str([list(part.shape) for part in parts]).encode())
+        for part in parts:
+            content.update(part.cpu().contiguous().numpy())
+        return content.hexdigest()[:16]
 
-    @cached_property
+    @property
     def scale(self) -> tuple[float, float]:
         """(mean, standard deviation) of the training pixels in [0, 1], to four decimals: MNIST's are MEAN and STD."""
         values = torch.arange(256, dtype=torch.float64) / 255
         counts = sum(part.flatten().int().bincount(minlength=256).cpu() for part in self.train.images.split(5_000))
         mean = (values @ counts.double() / counts.sum()).item()
         std = ((values - mean).square() @ counts.double() / counts.sum()).sqrt().item()
+        if std < 1e-4:
+            raise DataError("all training images are alike, so that nothing can be learned from them")
         return round(mean, 4), round(std, 4)
 
     def to(self, device: torch.device) -> Mnist:
-        moved = Mnist(self.train.to(device), self.test.to(device), self.classes)
-        vars(moved).update({"hash": self.hash, "scale": self.scale})
-        return moved
+        return Mnist(self.train.to(device), self.test.to(device), self.classes)
 
 
 def best_device(device: str | torch.device | None = None) -> torch.device:
@@ -94,7 +99,10 @@ def best_device(device: str | torch.device | None = None) -> torch.device:
 
 def load(root: str | Path = "data", device: str | torch.device | None = None) -> Mnist:
     """MNIST from its four files, wherever `files` finds them; DataError as there."""
-    return _load(project_path(root)).to(best_device(device))
+    mnist, device = _load(project_path(root)), best_device(device)
+    # copies: what is done to them in place stays with the caller
+    copies = [[tensor.to(device, copy=True) for tensor in (d.images, d.labels)] for d in (mnist.train, mnist.test)]
+    return Mnist(*(Digits(*pair) for pair in copies))
 
 
 @lru_cache(maxsize=2)

@@ -22,12 +22,12 @@ def read_idx(path: Path) -> Tensor:
     try:
         content = path.read_bytes()
         raw = np.frombuffer(gzip.decompress(content) if path.suffix == ".gz" else content, np.uint8)
-        start = 4 + 4 * raw[3]
+        start = 4 + 4 * int(raw[3])
         shape = np.frombuffer(raw[4:start].tobytes(), ">i4")
-        if tuple(raw[:3]) != (0, 0, 8):
+        if tuple(raw[:3]) != (0, 0, 8) or (shape < 0).any():
             raise ValueError("it does not begin as one")
         return torch.from_numpy(raw[start:].reshape(*shape).copy())
-    except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, TypeError, IndexError, zlib.error) as error:
         raise DataError(f"{path.name} is no IDX file of bytes, or a damaged one ({error})") from error
 
 
@@ -84,7 +84,7 @@ def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, name: PurePo
     """(ID, label, uint8 [28, 28]) of one picture of the archive, which is read and never unpacked to disk."""
     if name.is_absolute() or ".." in name.parts or not member.isfile():
         raise DataError(f"{who} is a link or leads out of the archive; make it again with plain files")
-    match = re.fullmatch(r"(\d+)_(\d)\.png", name.name)
+    match = re.fullmatch(r"(\d{1,18})_(\d)\.png", name.name)
     if not match:
         raise DataError(f"{who} is not named {{ID}}_{{Label}}.png, such as 00001_5.png")
     try:
@@ -92,7 +92,7 @@ def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, name: PurePo
             if picture.size != (28, 28):
                 raise DataError(f"{who} has {picture.width} x {picture.height} pixels, expected 28 x 28")
             pixels = _greys(picture)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, AssertionError, Image.DecompressionBombError) as error:
         raise DataError(f"{who} is not a readable PNG picture ({error})") from error
     return int(match[1]), int(match[2]), torch.from_numpy(pixels)
 

@@ -86,7 +86,7 @@ def _estimate(missing: list[Job]) -> str:
 
 def _finished(recipe: Recipe, seed: int) -> Run | None:
     """The run in runs/, if there is one."""
-    return runs.load(runs.folder_of(recipe, seed, data.load(), "runs", data.best_device()))
+    return runs.load(runs.folder_of(recipe, seed, data.load().hash, "runs", data.best_device()))
 
 
 def _entry(run: Run) -> dict:

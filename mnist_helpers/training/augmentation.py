@@ -34,7 +34,7 @@ class Augmentation:
     def __post_init__(self):
         for key, value in asdict(self).items():
             object.__setattr__(self, key, float(value))
-        if any(not value >= 0 for value in astuple(self)) or self.scale >= 1:
+        if any(not 0 <= value < float("inf") for value in astuple(self)) or self.scale >= 1:
             raise ValueError(f"an augmentation's limits must be 0 or more, and its scale below 1: {self}")
 
 

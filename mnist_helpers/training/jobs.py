@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +22,7 @@ from mnist_helpers import data as digits
 from mnist_helpers.data import Mnist
 from mnist_helpers.files import project_path
 from mnist_helpers.progress import Progress
+from mnist_helpers.source import own_modules
 from mnist_helpers.training import runs as kept
 from mnist_helpers.training.loop import TrainingError, fit
 from mnist_helpers.training.recipe import Recipe, RecipeError
@@ -40,9 +41,21 @@ def train(
     times too; prints a line of it by default. RecipeError for what cannot be trained, TrainingError where a loss is not
     finite or `runs` cannot be written to.
     """
-    device, data = digits.best_device(device), data or digits.load()
+    device, data = digits.best_device(device), _images(data)
     on_epoch = on_epoch or (lambda row: print(format_epoch(row), flush=True))
-    folder = kept.folder_of(recipe, seed, data, runs, device)
+    folder = kept.folder_of(recipe, seed, data.hash, runs, device)
+    return _train(recipe, int(seed), data, folder, device, reuse, on_epoch)
+
+
+def _images(data: Mnist | None) -> Mnist:
+    if data is not None and not isinstance(data, Mnist):
+        raise digits.DataError(f"data must be a data.Mnist(train, test), not {type(data).__name__}")
+    return data or digits.load()
+
+
+def _train(
+    recipe: Recipe, seed: int, data: Mnist, folder: Path, device: torch.device, reuse: bool, on_epoch: Callable
+) -> Run:
     run = kept.load(folder, recipe) if reuse else None
     if run is None:
         with kept.locked(folder), one_thread():
@@ -97,7 +110,7 @@ def train_grid(recipes: Iterable[Recipe], seeds: Iterable[int], **options) -> di
     if len({recipe.name for recipe in recipes}) < len(recipes):
         raise RecipeError(f"two recipes have one name: {', '.join(recipe.name for recipe in recipes)}")
     found = train_jobs([(recipe, seed) for recipe in recipes for seed in seeds], **options)
-    return {recipe.name: [found[recipe, seed] for seed in seeds] for recipe in recipes}
+    return {recipe.name: [replace(found[recipe, seed], recipe=recipe) for seed in seeds] for recipe in recipes}
 
 
 def train_jobs(
@@ -108,14 +121,15 @@ def train_jobs(
     After a failure the others are still finished and kept; then the first failure is raised.
     """
     jobs, device, runs = list(dict.fromkeys(jobs)), digits.best_device(device), project_path(runs)
-    data = data or (digits.load() if jobs else None)
-    found = {job: kept.load(kept.folder_of(*job, data, runs, device), job[0]) if reuse else None for job in jobs}
+    data, images = (data, data.hash) if jobs and (data := _images(data)) else (None, "")
+    folders = {job: kept.folder_of(*job, images, runs, device) for job in jobs}
+    found = {job: kept.load(folders[job], job[0]) if reuse else None for job in jobs}
     missing, failures = [job for job, run in found.items() if run is None], []
     if missing:
         with Progress(sum(recipe.epochs for recipe, _ in missing), "training, epochs") as progress:
             work = _side_by_side if device.type == "cpu" else _in_turn
-            options = {"runs": runs, "device": device, "reuse": reuse}
-            for job, outcome in work(missing, data, options, progress):
+            tasks = {job: (job[0], int(job[1]), folders[job], device, reuse) for job in missing}
+            for job, outcome in work(tasks, data, progress):
                 found[job] = outcome
                 failures += [job] if isinstance(outcome, Exception) else []
     if failures:
@@ -125,11 +139,11 @@ def train_jobs(
     return found
 
 
-def _in_turn(jobs: list[Job], mnist: Mnist, options: dict, progress: Progress) -> Iterator[tuple[Job, object]]:
+def _in_turn(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, object]]:
     """(job, its run or exception): a GPU is kept busy by one training."""
-    for job in jobs:
+    for job, (recipe, seed, *rest) in tasks.items():
         try:
-            yield job, train(*job, data=mnist, **options, on_epoch=lambda _: progress.update(progress.done + 1))
+            yield job, _train(recipe, seed, mnist, *rest, lambda _: progress.update(progress.done + 1))
         except Exception as error:
             yield job, error
 
@@ -141,20 +155,21 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _side_by_side(jobs: list[Job], mnist: Mnist, options: dict, progress: Progress) -> Iterator[tuple[Job, object]]:
+def _side_by_side(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, object]]:
     """(job, its run or exception) as they finish. Ctrl-C stops the workers at once and is raised again."""
     context = get_context("spawn")  # fork is unsafe once torch has started threads, and absent on Windows
     counter = context.Value("l", 0)
-    start = (cloudpickle.dumps(mnist), counter)
-    pool = ProcessPoolExecutor(min(len(jobs), cores()), context, _start_worker, start)
+    pool = ProcessPoolExecutor(min(len(tasks), cores()), context, _start_worker, (cloudpickle.dumps(mnist), counter))
     try:
-        waiting = {pool.submit(_work, _packed(job, options)): job for job in jobs}
+        with _hidden_main():
+            waiting = {pool.submit(_work, _packed(task)): job for job, task in tasks.items()}
         while waiting:
             finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
             progress.update(counter.value)
             for future in finished:
                 job = waiting.pop(future)
-                yield job, future.exception() or replace(pickle.loads(future.result()), recipe=job[0])
+                outcome = future.exception() or pickle.loads(future.result())
+                yield job, replace(outcome, recipe=job[0]) if isinstance(outcome, Run) else outcome
     except BaseException:  # KeyboardInterrupt, or the caller gave up
         for process in list((pool._processes or {}).values()):
             process.terminate()
@@ -163,12 +178,30 @@ def _side_by_side(jobs: list[Job], mnist: Mnist, options: dict, progress: Progre
         pool.shutdown(cancel_futures=True)
 
 
-def _packed(job: Job, options: dict) -> bytes:
-    module = sys.modules[job[0].network.__module__]
-    own = job[0].code and module.__name__ not in ("__main__", *cloudpickle.list_registry_pickle_by_value())
-    if own:  # a student's own file may have been changed since it was imported: send the class, not its name
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Workers would import the script that started them, and start again; what they need of it is sent."""
+    main = vars(sys.modules["__main__"])
+    hidden = {key: main[key] for key in ("__file__", "__spec__") if key in main}
+    main.pop("__file__", None)
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
+
+
+def _packed(task: tuple) -> bytes:
+    """A task for a worker, with the classes that a notebook or a student's own file has now."""
+    for module in own_modules():
         cloudpickle.register_pickle_by_value(module)
-    return cloudpickle.dumps((job, options))
+    try:
+        return cloudpickle.dumps(task)
+    except Exception as error:  # such as a lock among a notebook's globals
+        raise RecipeError(
+            f"recipe {task[0].name}: {task[0].model_name} cannot be sent to another process ({error}); `train` trains "
+            "it in this one"
+        ) from error
 
 
 def _start_worker(mnist: bytes, counter) -> None:
@@ -185,10 +218,13 @@ def _end_with_parent() -> None:
 
 def _work(packed: bytes) -> bytes:
     """The pickled run: as bytes, since torch would pass each tensor through a file in shared memory."""
-    (job, options), (mnist, counter) = pickle.loads(packed), _shared
+    (recipe, seed, *rest), (mnist, counter) = pickle.loads(packed), _shared
 
     def on_epoch(_) -> None:
         with counter.get_lock():
             counter.value += 1
 
-    return pickle.dumps(replace(train(*job, data=mnist, **options, on_epoch=on_epoch), recipe=None))
+    try:
+        return pickle.dumps(replace(_train(recipe, seed, mnist, *rest, on_epoch), recipe=None))
+    except Exception as error:  # one of a notebook's own could not be read back
+        return pickle.dumps(error if hasattr(error, "exit_code") else TrainingError(f"{type(error).__name__}: {error}"))

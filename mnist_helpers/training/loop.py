@@ -53,7 +53,8 @@ def _fit(
     """
     train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
     splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
-    inputs = {name: data.prepare(digits.images, recipe, mnist.scale) for name, digits in splits.items()}
+    scale = mnist.scale
+    inputs = {name: data.prepare(digits.images, recipe, scale) for name, digits in splits.items()}
     step = Step(recipe, inputs["train"])
     done = {"history": [], "best": (-1.0, 0.0), "kept": {"epoch": 0}}
     if past:
@@ -176,13 +177,20 @@ class Step:
 
 def _check(recipe: Recipe, model: nn.Module, inputs: Tensor) -> None:
     """RecipeError unless the network takes the inputs and gives ten logits for each."""
+    if not list(model.parameters()):
+        raise RecipeError(
+            f"recipe {recipe.name}: {recipe.model_name} has no parameters; make each layer an attribute of its own, or "
+            "keep them in nn.Sequential or nn.ModuleList"
+        )
+    hint = ""
     try:
         with torch.random.fork_rng(devices=[]):
             made = list(models.predict(model, inputs).shape)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        made = f"an error: {error}"
+    except Exception as error:  # whatever a class of one's own raises
+        made, other = f"an error: {error}", ("pad", 32) if recipe.resize == "none" else ("none", 28)
+        if isinstance(error, RuntimeError | ValueError):
+            hint = f'; perhaps it is made for another size: resize="{other[0]}" gives {other[1]} pixels a side'
     if made != [len(inputs), data.CLASSES]:
-        hint = "" if recipe.resize != "none" else '; resize="pad" makes them 32 pixels a side'
         raise RecipeError(
             f"recipe {recipe.name}: of images {list(inputs.shape)} {recipe.model_name} makes {made}, and not logits "
             f"{[len(inputs), data.CLASSES]}{hint}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import inspect
 import json
@@ -15,9 +16,9 @@ from pydantic import ConfigDict, Field, Strict, ValidationError
 from pydantic.dataclasses import dataclass
 from torch import nn
 
+from mnist_helpers.source import digest
 from mnist_helpers.training import models
 from mnist_helpers.training.augmentation import NONE, Augmentation
-from mnist_helpers.training.source import digest
 
 OPTIONS = ("widths", "activation", "pooling", "initialisation", "dropout", "batch_norm")  # of a model that takes them
 Count = Annotated[int, Field(ge=0)]
@@ -94,8 +95,9 @@ class Recipe:
             object.__setattr__(self, "code", digest(self.model))
         self._require(self.code or self.model in models.MODELS, "model", f"be a class or {' or '.join(models.MODELS)}")
         taken = inspect.signature(self._class()).parameters
-        if not self.widths and "widths" in taken and isinstance(taken["widths"].default, tuple):
-            object.__setattr__(self, "widths", taken["widths"].default)
+        for key, parameter in taken.items():
+            known = key in FIELDS or parameter.default is not parameter.empty or parameter.kind > 1
+            self._require(known, "model", f"have a default for {key!r}, which no recipe gives")
         if self.resize == "auto":
             object.__setattr__(self, "resize", getattr(self._class(), "resize", "none"))
         for key in OPTIONS:
@@ -133,9 +135,10 @@ class Recipe:
     def changed(self, name: str, *changes: dict, **values) -> Recipe:
         """This recipe under another name with other values of some fields: changed("mine", epochs=2)."""
         values = {key: value for change in (*changes, values) for key, value in change.items()}
-        if "model" in values:  # what the other model took, it may not take
-            values = {key: getattr(Recipe, key) for key in (*OPTIONS, "resize")} | values
-        return replace(self, name=name, **values)
+        if "model" not in values:
+            return replace(self, name=name, **values)
+        kept = {key: getattr(self, key) for key in FIELDS[2:] if key not in (*OPTIONS, "resize")}
+        return Recipe(name, **kept | values)  # what one model took, another may not take
 
     def table(self) -> dict[str, str]:
         """Every field but the name, as text; of an augmentation what it does."""
@@ -144,7 +147,7 @@ class Recipe:
 
     def __repr__(self) -> str:
         """Name, model, and every field that is not at its default."""
-        used = [e.name for e in fields(self)[2:-1] if getattr(self, e.name) != e.default]
+        used = [key for key in FIELDS[2:] if getattr(self, key) != getattr(Recipe, key)]
         parts = [repr(self.name), repr(self.model), *(f"{key}={getattr(self, key)!r}" for key in used)]
         return f"Recipe({', '.join(parts)})"
 
@@ -172,23 +175,45 @@ class Recipe:
         return hash(self.key)
 
 
+FIELDS = tuple(entry.name for entry in fields(Recipe) if entry.init)
+EXPECTED = {
+    "model": f"it should be {', '.join(models.MODELS)}, or a class of your own that is an nn.Module, without ()",
+    "normalise": "it should be True, False or (mean, std)",
+}
 _validated = Recipe.__init__
 
 
 def _checked(self, *values, **named) -> None:
     """Pydantic's checks, whose errors become one sentence; from JSON an augmentation comes as a dict."""
+    named |= dict(zip(FIELDS, values, strict=False))
+    if named.get("widths") in ((), []):  # as where they are not said
+        del named["widths"]
+    for key in named.keys() - set(FIELDS):
+        near = difflib.get_close_matches(key, FIELDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(FIELDS)}"
+        raise RecipeError(f"recipe {named.get('name')}: there is no field {key!r}; {hint}")
+    if isinstance(named.get("augmentation"), dict):
+        named["augmentation"] = Augmentation(**named["augmentation"])
     try:
-        if isinstance(named.get("augmentation"), dict):
-            named["augmentation"] = Augmentation(**named["augmentation"])
-        _validated(self, *values, **named)
+        _validated(self, **_defaults(named.get("model")) | named)
     except ValidationError as error:
         first = error.errors()[0]
-        if "ctx" in first and isinstance(first["ctx"].get("error"), RecipeError):
+        if isinstance(first.get("ctx", {}).get("error"), RecipeError):
             raise first["ctx"]["error"] from None
-        name = values[0] if values else named.get("name", "")
-        key = first["loc"][0] if isinstance(first["loc"][0], str) else fields(self)[first["loc"][0]].name
-        message = first["msg"].replace("Input should", "it should")
-        raise RecipeError(f"recipe {name}: {key} is {first['input']!r}; {message}") from None
+        key = first["loc"][0]
+        message = EXPECTED.get(key, first["msg"].replace("Input should", "it should"))
+        raise RecipeError(f"recipe {named.get('name')}: {key} is {named.get(key)!r}; {message}") from None
+
+
+def _defaults(model) -> dict:
+    """The options' defaults in a class of one's own, and the MLP's widths: they count where the recipe says nothing."""
+    network = models.MODELS.get(model) if isinstance(model, str) else model
+    own = OPTIONS if network not in models.MODELS.values() else ("widths",)
+    known = isinstance(network, type) and issubclass(network, nn.Module)
+    taken = inspect.signature(network).parameters if known else {}
+    return {
+        key: taken[key].default for key in own if key in taken and taken[key].default is not inspect.Parameter.empty
+    }
 
 
 def _refuse(recipe: Recipe, key: str, value) -> None:

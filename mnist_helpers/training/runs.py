@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,10 @@ from torch import Tensor, nn
 
 from mnist_helpers.data import MEAN, STD, DataError, Mnist, prepare
 from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.source import digest
 from mnist_helpers.training import models
 from mnist_helpers.training.loop import TrainingError, fit
-from mnist_helpers.training.recipe import Recipe
-from mnist_helpers.training.source import digest
+from mnist_helpers.training.recipe import Recipe, RecipeError
 
 UNFINISHED = ".unfinished"  # the folder in runs/ with checkpoints and locks
 PRETRAINED = Path(__file__).with_name("weights")
@@ -41,9 +42,9 @@ class Run:
 
     history: one dict an epoch with epoch, train_loss, train_accuracy, valid_*, test_loss and test_accuracy
     (accuracies as fractions; valid_* None without a validation split). epoch: the one whose weights are kept,
-    the best on validation or else the last. wrong: indices of the test images that it answers wrong.
-    environment: device, threads, versions, date and training time in seconds. scale: mean and standard deviation of the
-    training images. state: the weights; predictions: test logits [10000, 10]; a committed study has neither.
+    the best on validation or else the last. wrong: indices of the test images that it answers wrong. environment:
+    device, versions, date and training time in seconds. scale: mean and standard deviation of the training images.
+    state: the weights; predictions: test logits [10000, 10]; a committed study has neither.
     """
 
     recipe: Recipe
@@ -61,7 +62,9 @@ class Run:
         return self.history[self.epoch]["test_accuracy"]
 
     def model(self) -> nn.Module:
-        """The trained network on the CPU, in evaluation mode."""
+        """The trained network on the CPU, in evaluation mode; RecipeError where its class is another one meanwhile."""
+        if self.recipe.code and self.recipe.code != digest(self.recipe.network):
+            raise RecipeError(f"the code of {self.recipe.model_name} was changed after this training; train it again")
         with torch.random.fork_rng(devices=[]):  # building draws weights that are not used
             model = models.build(self.recipe)
         model.load_state_dict(self.state)
@@ -98,7 +101,7 @@ def describe_environment(device: torch.device) -> dict:
         "device_name": name,
         "threads": 1,  # of every training, so that digits are the same however many run side by side
         "python": platform.python_version(),
-        "torch": str(torch.__version__),  # a TorchVersion, which weights_only=True would refuse
+        "torch": str(torch.__version__),
         "torchvision": version("torchvision"),
         "numpy": np.__version__,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
@@ -112,13 +115,17 @@ def format_environment(environment: dict) -> str:
     return f"{device}, {versions}, Python {environment['python']}"
 
 
-def folder_of(recipe: Recipe, seed: int, mnist: Mnist, runs: str | Path, device: torch.device) -> Path:
-    """Where the run is kept: its name ends in a hash of all that decides its digits, the source of the code too."""
+def folder_of(recipe: Recipe, seed: int, images: str, runs: str | Path, device: torch.device) -> Path:
+    """Where the run is kept: its name ends in a hash of all that decides its digits; images: Mnist.hash."""
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= seed < 2**63
+    if not (isinstance(recipe, Recipe) and whole):
+        raise RecipeError(f"expected a Recipe such as recipes.LENET5 and a seed from 0 on; got {recipe!r}, {seed!r}")
     environment = {key: value for key, value in describe_environment(device).items() if key != "date"}
     values = [value for value in recipe.fields().values() if isinstance(value, str)]
-    decides = [recipe.key, seed, mnist.hash, digest(fit, recipe.network, chosen=values), environment]
-    code = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-    return project_path(runs) / f"{recipe.model_name.lower()}-seed{seed}-{code}"
+    code = digest(fit, Mnist, recipe.network, chosen=values)
+    decides = [recipe.key, int(seed), images, code, environment]
+    name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+    return project_path(runs) / f"{recipe.model_name.lower()}-seed{seed}-{name}"
 
 
 def beside(folder: Path, ending: str) -> Path:
@@ -161,7 +168,7 @@ def save(run: Run, folder: Path) -> None:
     tensors = {f"state.{key}": value.contiguous() for key, value in run.state.items()}
     tensors |= {} if run.predictions is None else {"predictions": run.predictions}
     content, part = safetensors.torch.save(tensors), beside(folder, "part")
-    record = run.record() | {"sha256": hashlib.sha256(content).hexdigest()}
+    record = {"run": folder.name} | run.record() | {"sha256": hashlib.sha256(content).hexdigest()}
     with writing_to(folder.parent):
         shutil.rmtree(part, ignore_errors=True)  # of a process that was killed here
         part.mkdir(parents=True)
@@ -176,7 +183,7 @@ def save(run: Run, folder: Path) -> None:
 
 
 def load(folder: Path, recipe: Recipe | None = None, *, set_aside=False) -> Run | None:
-    """The finished run in a folder, None where there is none or it cannot be read; of its own recipe, if none is given.
+    """The finished run in a folder, None where there is none or it cannot be read; recipe: its own, if none is given.
 
     set_aside: move a damaged one out of the way, with a warning; needs its lock, since another process may just save.
     """
@@ -185,8 +192,8 @@ def load(folder: Path, recipe: Recipe | None = None, *, set_aside=False) -> Run 
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         content = (folder / "run.safetensors").read_bytes()
-        if hashlib.sha256(content).hexdigest() != record["sha256"]:
-            raise ValueError("the checksum of its weights is wrong")
+        if (record["run"], record["sha256"]) != (folder.name, hashlib.sha256(content).hexdigest()):
+            raise ValueError("it is of another recipe, seed or version, or the checksum of its weights is wrong")
         tensors = safetensors.torch.load(content)
         predictions = tensors.pop("predictions", None)
         state = {key.removeprefix("state."): value for key, value in tensors.items()}

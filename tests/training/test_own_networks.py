@@ -88,7 +88,7 @@ def test_a_network_for_another_size_is_refused_with_what_to_do(kernel):
         CLASS.format(name="Wide", size=1024, width=8), "training.train(Recipe('w', Wide, validation=9), 42, data=few)"
     )
     assert "RecipeError: recipe w: of images [2, 1, 28, 28] Wide makes an error" in error
-    assert 'resize="pad" makes them 32 pixels a side' in error
+    assert 'perhaps it is made for another size: resize="pad" gives 32 pixels a side' in error
 
 
 def test_other_data_have_runs_of_their_own(kernel, tmp_path):

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def folder_of(recipe, folder) -> Path:
-    return runs.folder_of(recipe, 42, data.load(), folder, CPU)
+    return runs.folder_of(recipe, 42, data.load().hash, folder, CPU)
 
 
 def interrupt_after(recipe, epochs: int, folder) -> Path:
@@ -161,7 +162,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_training(tmp_path):
 
 def test_the_key_follows_recipe_seed_data_and_environment(mnist, tmp_path, monkeypatch):
     def key(recipe=QUICK, seed=42, images=mnist):
-        return runs.folder_of(recipe, seed, images, tmp_path, CPU).name
+        return runs.folder_of(recipe, seed, images.hash, tmp_path, CPU).name
 
     one_label = mnist.train.labels.clone()
     one_label[7] += 1 if one_label[7] < 9 else -1
@@ -195,3 +196,106 @@ def test_one_and_many_give_the_same_run_whatever_the_threads(few, tmp_path):
     assert_equal(one, many)
     folders = [path.parent.name for path in tmp_path.glob("*/*/run.json")]
     assert len(folders) == 2 and len(set(folders)) == 1
+
+
+def test_labels_changed_in_place_are_other_data(few_of_mnist, tmp_path):
+    clean = training.train(QUICK, 42, data=few_of_mnist, runs=tmp_path, device="cpu")
+    few_of_mnist.train.labels[:] = (few_of_mnist.train.labels + 1) % 10
+    assert training.train(QUICK, 42, data=few_of_mnist, runs=tmp_path, device="cpu").history != clean.history
+    first = data.load(device="cpu")
+    first.test.labels.zero_()
+    assert data.load(device="cpu").test.labels.any()  # what is done to one is not seen in the next
+
+
+@pytest.fixture
+def few_of_mnist(mnist):
+    return data.Mnist(
+        data.Digits(mnist.train.images[:2_000].clone(), mnist.train.labels[:2_000].clone()), mnist.test[:500]
+    )
+
+
+def test_a_folder_of_another_run_is_not_taken_for_this_one(few, tmp_path):
+    one, two = replace(QUICK, epochs=1), replace(QUICK, epochs=2)
+    expected = [len(training.train(recipe, 42, runs=tmp_path, device="cpu").history) for recipe in (one, two)]
+    folders = [folder_of(recipe, tmp_path) for recipe in (one, two)]
+    shutil.rmtree(folders[0])
+    shutil.copytree(folders[1], folders[0])
+    with pytest.warns(UserWarning, match="it is of another recipe, seed or version"):
+        assert len(training.train(one, 42, runs=tmp_path, device="cpu").history) == expected[0] == 1
+
+
+@pytest.mark.parametrize("seed", ["42", 1.5, True, -1, None, 2**70])
+def test_what_is_no_seed_is_refused(seed, few, tmp_path):
+    for train in (training.train, lambda recipe, seed, **options: training.train_many(recipe, [seed], **options)):
+        with pytest.raises(training.RecipeError, match=r"expected a Recipe such as \S+ and a seed from 0 on"):
+            train(QUICK, seed, runs=tmp_path, device="cpu")
+
+
+def test_numbers_of_numpy_are_seeds_and_every_run_has_the_recipe_that_was_asked_for(few, tmp_path):
+    recipes_ = [replace(QUICK, epochs=1), replace(QUICK, epochs=1, name="OTHER")]
+    grid = training.train_grid(recipes_, np.arange(1, 2), runs=tmp_path, device="cpu")
+    assert [(name, run.recipe.name, run.seed) for name, (run,) in grid.items()] == [
+        ("QUICK", "QUICK", 1),
+        ("OTHER", "OTHER", 1),
+    ]
+    with pytest.raises(data.DataError, match=r"data must be a data\.Mnist"):
+        training.train(QUICK, 1, data=data.load().train, runs=tmp_path)
+
+
+def test_a_script_without_a_guard_trains_side_by_side(tmp_path):
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    (tmp_path / "report.toml").write_text("")
+    (tmp_path / "helpers.py").write_text("K = 1.0\n\n\ndef gain():\n    return K\n")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "script.py"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:3] == ["started", "True True", "RecipeError True"], done.stdout
+
+
+SCRIPT = """
+import threading
+
+import helpers
+from torch import nn
+
+from mnist_helpers import data, training
+from mnist_helpers.training import Recipe
+
+print("started")
+mnist = data.load(device="cpu")
+few = data.Mnist(mnist.train[:2_000], mnist.test[:500])
+
+
+def network(width):
+    class Closed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.few = nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.ReLU(), nn.Linear(width, 10))
+
+        def forward(self, x):
+            return self.few(x) * helpers.gain()
+
+    return Closed
+
+
+class Locked(network(4)):
+    def forward(self, x):
+        with lock:
+            return self.few(x)
+
+
+lock = threading.Lock()
+helpers.K = 2.0  # other than in the file
+recipe = Recipe("mine", network(8), epochs=1, validation=100)
+options = {"data": few, "device": "cpu"}
+many = training.train_many(recipe, [1, 2], **options)
+one = training.train(recipe, 1, **options, reuse=False, on_epoch=lambda row: None)
+again = training.train_many(recipe, [1, 2], **options)
+print(many[0].history == one.history, [run.environment for run in again][1] == many[1].environment)
+try:
+    training.train_many(Recipe("locked", Locked, epochs=1, validation=100), [1], **options)
+except training.RecipeError as error:
+    print(type(error).__name__, "cannot be sent to another process" in str(error))
+"""

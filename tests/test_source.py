@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mnist_helpers.source import digest
 from mnist_helpers.training import loop, models, recipes, runs
-from mnist_helpers.training.source import digest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 def module(tmp_path, monkeypatch, text: str):
@@ -68,6 +68,82 @@ def test_a_class_is_known_by_what_it_reaches(tmp_path, monkeypatch, old, new, sa
     assert (before == after) == same
 
 
+REACHED = """
+import functools
+import numpy as np
+import torch
+from torch import nn
+
+def twice(f):
+    @functools.wraps(f)
+    def inside(*args):
+        return f(*args) * 1
+    return inside
+
+class Base:
+    gain = 1
+    def g(self):
+        return 1
+
+class Helper(Base):
+    __slots__ = ("k",)
+
+helper = Helper()
+bound = helper.g
+TENSOR = torch.tensor([1.0, 2.0])
+ARRAY = np.array([1, 2])
+PART = nn.Dropout(0.1)
+LIST, ORDER = [0], {"b": 1, "a": 2}
+
+class Mine(nn.Module):
+    @functools.cached_property
+    def late(self):
+        return 1
+
+    @property
+    def value(self):
+        return 1
+
+    @value.setter
+    def value(self, new):
+        self.kept = new + 1
+
+    @twice
+    def forward(self, x):
+        return PART(x) * TENSOR * ARRAY[LIST] + helper.g() + bound() + list(ORDER)[0] + self.late
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("f(*args) * 1", "f(*args) * 2"),
+        ("[1.0, 2.0]", "[1.0, 3.0]"),
+        ("np.array([1, 2])", "np.array([1, 3])"),
+        ("Dropout(0.1)", "Dropout(0.2)"),
+        ("    def late(self):\n        return 1", "    def late(self):\n        return 2"),
+        ("    def value(self):\n        return 1", "    def value(self):\n        return 2"),
+        ("new + 1", "new + 2"),
+        ("    def g(self):\n        return 1", "    def g(self):\n        return 2"),
+        ("gain = 1", "gain = 2"),
+        ("LIST, ORDER = [0]", "LIST, ORDER = (0,)"),
+        ('{"b": 1, "a": 2}', '{"a": 2, "b": 1}'),
+        ("    @twice\n", ""),
+    ],
+)
+def test_what_is_reached_by_way_of_objects_counts(tmp_path, monkeypatch, old, new):
+    assert old in REACHED
+    before = digest(module(tmp_path, monkeypatch, REACHED).Mine)
+    assert digest(module(tmp_path, monkeypatch, REACHED).Mine) == before
+    assert digest(module(tmp_path, monkeypatch, REACHED.replace(old, new)).Mine) != before
+
+
+def test_what_holds_itself_or_cannot_be_pickled_has_a_digest_too(tmp_path, monkeypatch):
+    text = SOURCE + "\nimport threading\nLOCK, A = threading.Lock(), [1]\nA.append(A)\n"
+    text = text.replace("return self.layers", "LOCK, A\n        return self.layers")
+    assert digest(module(tmp_path, monkeypatch, text).Mine) == digest(module(tmp_path, monkeypatch, text).Mine)
+
+
 KEY = """
 import torch
 from mnist_helpers import data
@@ -76,7 +152,7 @@ from mnist_helpers.training import recipes, runs
 part = data.Digits(torch.zeros(9, 28, 28).byte(), torch.arange(9))
 few = data.Mnist(part, part)
 for recipe in (recipes.LENET5, recipes.MLP):
-    print(runs.folder_of(recipe, 42, few, "runs", torch.device("cpu")).name)
+    print(runs.folder_of(recipe, 42, few.hash, "runs", torch.device("cpu")).name)
 """
 
 
@@ -91,7 +167,7 @@ for recipe in (recipes.LENET5, recipes.MLP):
         ("training/loop.py", "loss.backward()", "(2 * loss).backward()", ["lenet5", "mlp"]),
         ("data.py", "MEAN, STD = 0.1307, 0.3081", "MEAN, STD = 0.13, 0.31", ["lenet5", "mlp"]),
         ("training/runs.py", "import shutil", "import math\nimport shutil", []),
-        ("download.py", "PATIENCE = 20", "PATIENCE = 30", []),
+        ("download.py", "import hashlib", "import hashlib\nimport math", []),
     ],
 )  # fmt: skip
 def test_an_edit_of_the_package_trains_again_what_it_decides_and_nothing_else(tmp_path, file, old, new, changed):
@@ -111,7 +187,7 @@ def test_an_edit_of_the_package_trains_again_what_it_decides_and_nothing_else(tm
 
 def test_the_key_is_the_same_in_another_process(mnist, tmp_path):
     """It holds no address and no order of a set, which differ between processes."""
-    code = KEY.replace("print(", "print(__import__('mnist_helpers.training.source').training.source.digest(runs.fit), ")
+    code = KEY.replace("print(", "print(__import__('mnist_helpers.source').source.digest(runs.fit), ")
     command = [sys.executable, "-c", code]
     first, second = (subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(2))
     assert first == second and digest(loop.fit) in first
