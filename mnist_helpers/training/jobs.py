@@ -121,7 +121,10 @@ def train_jobs(
     After a failure the others are still finished and kept; then the first failure is raised.
     """
     jobs, device, runs = list(dict.fromkeys(jobs)), digits.best_device(device), project_path(runs)
-    data, images = (data, data.hash) if jobs and (data := _images(data)) else (None, "")
+    if not jobs:
+        return {}
+    data = _images(data)
+    images = data.hash
     folders = {job: kept.folder_of(*job, images, runs, device) for job in jobs}
     found = {job: kept.load(folders[job], job[0]) if reuse else None for job in jobs}
     missing, failures = [job for job, run in found.items() if run is None], []
