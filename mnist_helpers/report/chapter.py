@@ -19,7 +19,10 @@ from PIL import Image
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.pdf.fonts import FAMILIES, font_files
-from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, STRICT, read_settings
+from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, STRICT, language_of, read_settings
+
+WORDS = {"en": {"figure": "Figure", "table": "Table"}, "ko": {"figure": "그림", "table": "표"}}
+BROKEN = {"en": "With these values it does not hold that", "ko": "이 값으로는 다음이 성립하지 않는다:"}
 
 
 class Chapter:
@@ -32,7 +35,8 @@ class Chapter:
 
     def __init__(self, name: str, *, figures: str = "", tables: str = ""):
         self.name, self.number = name, int(name[:2])
-        self.settings = read_settings()
+        self.language = language_of(name)
+        self.settings = read_settings().in_language(self.language)
         self.folder = Path(os.environ.get(OUT) or project_path("build/live")) / "figures"
         self.results: dict[str, dict] = {}
         self._keys = {"figure": figures.split(), "table": tables.split()}
@@ -50,6 +54,12 @@ class Chapter:
         """Somebody runs the notebook by hand, so that a widget is of use; it can be neither saved nor printed."""
         return not os.environ.get(OUT)
 
+    def title(self) -> None:
+        """Show the title with course and name, as report.toml has them; the PDF has a title of its own."""
+        about = (self.settings.course, self.settings.name, self.settings.student_id)
+        text = f"# {self.settings.title}\n\n{' · '.join(filter(None, about))}"
+        display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "title"}}, raw=True)
+
     def say(self, markdown: str) -> None:
         """Show a sentence whose numbers were computed."""
         display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
@@ -63,7 +73,7 @@ class Chapter:
             return
         if os.environ.get(STRICT):
             raise AssertionError(claim)
-        text = f"**With these values it does not hold that** {claim}."
+        text = f"**{BROKEN[self.language]}** {claim}."
         display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "broken claim"}}, raw=True)
 
     def figure(self, figure: Figure, key: str, caption: str) -> None:
@@ -125,7 +135,8 @@ class Chapter:
         keys = self._keys[kind]
         if key not in keys:
             keys.append(key)
-        return f"{kind.capitalize()} {self.number}.{keys.index(key) + 1}"
+        number = keys.index(key) + 1
+        return f"{WORDS[self.language][kind]} {f'{self.number}.{number}' if self.number else number}"
 
     def _caption(self, label: str, caption: str) -> None:
         text = f"**{label}.** {caption}"

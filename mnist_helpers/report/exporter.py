@@ -19,11 +19,10 @@ from mnist_helpers.report.pdf.cells import notebook_pieces
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.typeset import picture_of_pages as picture_of_pages  # run.py takes it from here
 from mnist_helpers.report.pdf.typeset import typeset
-from mnist_helpers.report.settings import CODE, COLAB, read_settings
-from mnist_helpers.report.summary import abstract, how_it_was_made
+from mnist_helpers.report.settings import CODE, COLAB, language_of, read_settings
+from mnist_helpers.report.summary import how_it_was_made
 
 BIBLIOGRAPHY = Path(__file__).with_name("references.bib")
-REFERENCES = '#references("original-lenet5", "original-mlp")'  # with the original's own sources, linked nowhere
 
 
 def require_executed(nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
@@ -62,22 +61,22 @@ class ReportExporter(Exporter):
     def from_notebooks(self, notebooks: list[tuple[NotebookNode, dict]]) -> bytes:
         """Several notebooks, each with nbconvert's resources (metadata: name and path), as one PDF."""
         home = Path(notebooks[0][1]["metadata"].get("path") or ".").resolve()
-        settings = read_settings(project_path("report.toml", home))
+        short, language = len(notebooks) == 1, language_of(notebooks[0][1]["metadata"]["name"])
+        settings = read_settings(project_path("report.toml", home)).in_language(language)
         settings = replace(settings, date=settings.date or datetime.date.today().isoformat())
-        code = self.code or settings.code
-        chapters, listings, results, made = [], [], {}, {}
+        code = self.code or ("show" if short else settings.code)
+        chapters, listings, made = [], [], {}
         for nb, resources in notebooks:
             resources.setdefault("unique_key", resources["metadata"]["name"])
             nb, resources = super().from_notebook_node(nb, resources)
             chapters += notebook_pieces(nb, resources, code=code == "show")
             listings.append(Piece(f"## {resources['metadata']['name']}.ipynb {{.unlisted}}"))
             listings += notebook_pieces(nb, resources, code=True, rest=False)
-            results |= _results(nb)
             made = made or nb.metadata.get("report", {})
-        pieces = [*abstract(results), Piece(raw="#contents()"), *chapters, Piece(raw=REFERENCES)]
+        pieces = [*([] if short else [Piece(raw="#contents()")]), *chapters, Piece(raw="#references()")]
         pieces += [Piece("# The code"), *listings] if code == "appendix" else []
-        pieces += how_it_was_made(made | {"source": _source(home), "date": settings.date})
-        return typeset(pieces, settings, BIBLIOGRAPHY)
+        pieces += how_it_was_made(made | {"source": _source(home), "date": settings.date}, language)
+        return typeset(pieces, settings, BIBLIOGRAPHY, short=short, language=language)
 
 
 def chosen_chapters(numbers: list[int] | None) -> list[Path]:
@@ -116,14 +115,6 @@ def _read(path: Path) -> NotebookNode:
     except Exception as error:  # a file can be broken in many ways
         raise PdfError(f"{path} is not a notebook: {str(error).splitlines()[0]}. Restore it.") from error
     return notebook
-
-
-def _results(nb: NotebookNode) -> dict[str, dict]:
-    """The headline numbers that a chapter shows, as in results.json."""
-    results = {}
-    for output in (output for cell in nb.cells for output in cell.get("outputs", [])):
-        results |= output.get("metadata", {}).get("report", {}).get("results", {})
-    return results
 
 
 def _source(folder: Path) -> str:

@@ -159,17 +159,14 @@ def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=l
 def fold(notebook) -> None:
     """Fold away, in JupyterLab and in Colab, the code whose result is a sentence, a table, a figure or a checked claim.
 
-    What trains or defines something stays open, and what shows nothing: there the numbers are computed.
+    What trains or defines something stays open, and what shows nothing: there the numbers are computed. A cell that is
+    folded already stays so.
     """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             shows = re.search(r"^ *chapter\.(say|figure|table|record|show_results|check)\(", cell.source, re.M)
             if shows and not re.search(r"\btraining\.\w|^(class|def) ", cell.source, re.M):
                 cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
-            else:
-                cell.metadata = {
-                    key: value for key, value in cell.metadata.items() if key not in ("cellView", "jupyter")
-                }
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date as Date
 from pathlib import Path
 
@@ -20,6 +20,7 @@ OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.j
 SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's
 STRICT = "MNIST_REPORT_STRICT"  # environment: a claim that does not hold stops the chapter; the tests set it
 CODE = ("appendix", "show", "hide")
+HAND_IN = "00_report"  # what is handed in; 00_report_ko is the same in Korean
 COLAB = "colab"  # the tag of cells that only Colab needs; not in the PDF
 
 
@@ -35,11 +36,17 @@ class Settings:
 
     title: str = "LeNet-5 and a multilayer perceptron on MNIST"
     course: str = ""
+    title_ko: str = "MNIST에서 LeNet-5와 다층 퍼셉트론의 비교"
+    course_ko: str = ""
     name: str = ""
     student_id: str = ""
     date: str = ""
     seeds: int = 3
-    code: str = "appendix"
+    code: str = "hide"
+
+    def in_language(self, language: str) -> Settings:
+        """With title and course as a document in "en" or "ko" has them."""
+        return replace(self, title=self.title_ko, course=self.course_ko) if language == "ko" else self
 
 
 def read_settings(path: str | Path = "report.toml") -> Settings:
@@ -75,3 +82,8 @@ def checked(values: dict, where: str) -> Settings:
     if settings.code not in CODE:
         raise SettingsError(f"{where}: code must be one of {', '.join(CODE)}, not {settings.code!r}.")
     return settings
+
+
+def language_of(name: str) -> str:
+    """Of a notebook by its name: "ko" where it ends in _ko, else "en"."""
+    return "ko" if name.endswith("_ko") else "en"

@@ -1,11 +1,9 @@
-"""What a reader sees first and last, computed from results.json: the result table, the abstract, how it was made."""
+"""What a reader sees first and last: the README's result table, computed from results.json, and how it was made."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from mnist_helpers.analysis import published
 from mnist_helpers.report.pdf.pieces import Piece
 from mnist_helpers.report.pdf.tables import make_table
 from mnist_helpers.report.settings import SettingsError
@@ -54,43 +52,20 @@ def between_markers(path: Path, begin: str, table: str) -> str:
     return f"{before}{begin}\n{table}\n{END}{rest.split(END, 1)[1]}"
 
 
-def abstract(results: dict[str, dict]) -> list[Piece]:
-    """The report's one-page abstract, abstract.md with its numbers; nothing where some of them are missing.
-
-    What stands there between <!-- if NAME --> and <!-- end --> is left out where results have no such number.
-    """
-    template = Path(__file__).with_name("abstract.md").read_text(encoding="utf-8")
-    optional = re.compile(r"<!-- if (\w+) -->\n(.*?)<!-- end -->\n", re.S)
-    text = optional.sub(lambda part: part[2] if part[1] in results else "", template)
-    try:
-        opening, findings = text.format_map(_numbers(results)).split("<!-- table -->")
-    except KeyError:
-        return []
-    cells = [[{"text": text} for text in row] for row in (COLUMNS, *result_rows(results))]
-    return [Piece(opening), Piece(item=make_table(cells[:1], cells[1:])), Piece(findings)]
+# What the last page says: its heading and the names of its facts.
+HOW = {
+    "en": ("How this was made", "source", "date", "made on", "seeds", "trainings", "{} ({} min in all)"),
+    "ko": ("이 문서를 만든 방법", "소스", "날짜", "실행 환경", "시드", "학습", "{}번(모두 {}분)"),
+}
 
 
-def _numbers(results: dict[str, dict]) -> dict:
-    """What abstract.md may name: results by key, those with an interval also as [points], and the original's totals."""
-    share = results["lenet5_parameters"]["value"] / results["mlp_parameters"]["value"]
-    totals = {"lenet5": published.ORIGINAL_LENET5_TOTAL, "mlp": published.ORIGINAL_MLP_TOTAL}
-    points = "**{value:.2f} points** ({interval[0]:.2f} to {interval[1]:.2f})"
-    gaps = {key: entry | {"points": points.format_map(entry)} for key, entry in results.items() if entry["interval"]}
-    return results | gaps | {"share": share, "original_total": totals}
-
-
-def how_it_was_made(facts: dict) -> list[Piece]:
-    """The last page. A notebook that was run by hand knows nothing of seeds and trainings; they are left out then."""
-    rows = [("source", facts["source"]), ("date", facts["date"])]
+def how_it_was_made(facts: dict, language: str) -> list[Piece]:
+    """The end. A notebook that was run by hand knows nothing of seeds and trainings; they are left out then."""
+    heading, source, date, place, seeds, trainings, count = HOW[language]
+    rows = [(source, facts["source"]), (date, facts["date"])]
     if "trainings" in facts:
-        hours, minutes = divmod(round(facts["seconds"] / 60), 60)
-        rows += [(f"made on ({index})", words) for index, words in enumerate(facts["environments"], 1)]
-        rows += [("seeds", ", ".join(map(str, facts["seeds"])))]
-        rows += [("trainings", f"{facts['trainings']}, together {hours} h {minutes} min of training time")]
+        rows += [(place, words) for words in facts["environments"]]
+        rows += [(seeds, ", ".join(map(str, facts["seeds"])))]
+        rows += [(trainings, count.format(facts["trainings"], round(facts["seconds"] / 60)))]
     cells = [[{"text": text} for text in row] for row in rows]
-    words = (
-        "# How this was made\n\nEvery number and figure in this report was computed by its notebooks, and this "
-        "document was made from them by one command. In the project's folder, with Python and make:\n\n"
-        "```\nmake report    # trains, runs the chapters, writes this report\nmake test      # checks all of it\n```\n"
-    )
-    return [Piece(words), Piece(item=make_table([], cells))]
+    return [Piece(f"# {heading}"), Piece(item=make_table([], cells))]

@@ -56,7 +56,7 @@ def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
     if output.output_type == "error":  # of a cell that was to fail
         return _printed(f"{output.ename}: {output.evalue}")
     data, about = output.data, output.metadata.get("report", {})
-    if about.get("role") == "caption" or "application/vnd.jupyter.widget-view+json" in data:
+    if about.get("role") in ("caption", "title") or "application/vnd.jupyter.widget-view+json" in data:
         return []
     html, hides = _visible(data.get("text/html", ""))
     tables = read_tables(html, about.get("caption"), about.get("label"))

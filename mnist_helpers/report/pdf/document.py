@@ -26,6 +26,10 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
     tree["blocks"] = [document.section(block) for block in tree["blocks"]]
     body, warnings = write_typst(walk(tree, document.mend, "typst", {}))
     document.refuse_unread_formulas(warnings)
+    for cell in (
+        cell for item in document.items if item.get("kind") == "table" for row in item["rows"] for cell in row
+    ):
+        cell["section"] = document.links.section(cell["text"])
     return body, document.items, document.links.dead
 
 

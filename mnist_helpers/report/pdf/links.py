@@ -13,8 +13,9 @@ from pandocfilters import Link, RawInline, Str
 from mnist_helpers.files import project_path
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 
-WORD = re.compile(r"(\W*)(Figure|Table|[Cc]hapter|[Ss]ection)")
-NUMBER = re.compile(r"(\d+(?:\.\d+)*)(\W.*|)")
+WORD = re.compile(r"(\W*)(Figure|Table|[Cc]hapter|[Ss]ection|그림|표)")
+NUMBER = re.compile(r"(\d+(?:\.\d+)*)((?:\W|[가-힣]).*|)")  # Korean puts its particles straight after it
+KOREAN_SECTION = re.compile(r"(\W*)(\d+)(절)(.*)")
 
 
 class Links:
@@ -38,16 +39,17 @@ class Links:
         """Note a heading; its number, if it begins with one, as it is written, such as "3.1" or "3.".
 
         In 03_lenet5 that is 3 for the first heading of level 1, and 3.1 for one of level 2. "2 networks" has no number.
+        In 00_report, whose title stands above it, it is 3 for one of level 2.
         """
         first = self.anchors.setdefault((chapter, ""), label) == label if level == 1 else True
         self.anchors.setdefault((chapter, words.replace(" ", "-").lower()), label)
         own, found = re.match(r"\d+", chapter), re.match(r"(\d+(?:\.\d+)*)\.? ", words)
         if not (own and found and first):
             return None
-        chapter_number, *rest = map(int, found[1].split("."))
-        if chapter_number != int(own[0]) or len(rest) + 1 != level:
+        numbers = [*map(int, found[1].split("."))] if int(own[0]) else [0, *map(int, found[1].split("."))]
+        if numbers[0] != int(own[0]) or len(numbers) != level:
             return None
-        self.numbers.setdefault(f"{'section' if rest else 'chapter'} {found[1]}", label)
+        self.numbers.setdefault(f"{'section' if numbers[1:] else 'chapter'} {found[1]}", label)
         return found[0].strip()
 
     def refer(self, inlines: list[dict], piece: Piece) -> list[dict]:
@@ -55,11 +57,19 @@ class Links:
         done = []
         for inline in inlines:
             done.append(inline)
-            if found := _reference(done[-3:]):
+            korean = KOREAN_SECTION.fullmatch(inline["c"]) if inline["t"] == "Str" else None
+            if korean and (label := self.numbers.get(f"section {korean[2]}")):
+                done[-1:] = [Str(korean[1]), *_to(label, [Str(korean[2] + korean[3])]), Str(korean[4])]
+            elif found := _reference(done[-3:]):
                 before, word, number, after = found
                 if label := self._label(word, number, piece):
                     done[-3:] = [Str(before), *_to(label, [Str(word), done[-2], Str(number)]), Str(after)]
         return done
+
+    def section(self, text: str) -> str | None:
+        """Typst's label of the section that a table's cell names, such as "section 3" or "3절", and nothing else."""
+        found = re.fullmatch(r"section (\d[\d.]*)|(\d+)절", text)
+        return self.numbers.get(f"section {found[1] or found[2]}") if found else None
 
     def _label(self, word: str, number: str, piece: Piece) -> str | None:
         label = self.numbers.get(f"{word.lower()} {number}")

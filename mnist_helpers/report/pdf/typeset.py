@@ -24,10 +24,11 @@ from mnist_helpers.report.settings import Settings
 TEMPLATE = Path(__file__).with_name("template.typ")
 
 
-def typeset(pieces: list[Piece], settings: Settings, bibliography: Path) -> bytes:
+def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, short=False, language="en") -> bytes:
     """The PDF of a list of pieces: accessible (PDF/UA-1), all fonts embedded, the same bytes each time.
 
-    bibliography: the BibTeX file of what is cited; PdfError for what cannot be set.
+    bibliography: the BibTeX file of what is cited; short: the title stands above the text, not on a page of its own;
+    language: of the document, "en" or "ko". PdfError for what cannot be set.
     """
     date, epoch = None, datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
     with suppress(ValueError):  # it may be words, such as November 2026
@@ -36,12 +37,12 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path) -> byte
         build = Path(folder)
         body, items, _ = to_typst(pieces, build, bibliography)
         about = {key: getattr(settings, key) for key in ("title", "course", "name", "student_id")}
-        report = {"about": about, "items": items, "date-shown": settings.date}
+        report = {"about": about, "items": items, "date-shown": settings.date, "short": short, "language": language}
         report["date"] = date and {"year": date.year, "month": date.month, "day": date.day}
         (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
         shutil.copy(TEMPLATE, build / "template.typ")
         shutil.copy(bibliography, build / "references.bib")
-        main = '#import "template.typ": *\n#show: report\n#title-page()\n#show: numbered-pages\n' + body
+        main = '#import "template.typ": *\n#show: report\n' + body
         (build / "main.typ").write_text(main, encoding="utf-8")
         (build / "fonts").mkdir()
         for font in font_files():  # Typst searches whole folders, and those hold more weights
