@@ -121,6 +121,8 @@ def difference(runs_a: Sequence, runs_b: Sequence, labels: Tensor) -> Gain:
     rest = ((table - by_seed[:, None] - by_image + mean) ** 2).sum() / ((n - 1) * (images - 1))
     of_seeds_alone = max(of_seeds - rest, 0.0)
     variance = of_seeds_alone + of_images
+    if variance == 0:  # the same answers everywhere
+        return _gain(mean, 0.0, 1)
     freedom = variance**2 / (of_seeds_alone**2 / (n - 1) + of_images**2 / (images - 1))
     return _gain(mean, (variance / (n * images)) ** 0.5, freedom)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import norm
 
 from mnist_helpers import data
 from mnist_helpers.analysis import published, statistics
@@ -160,3 +161,49 @@ def test_a_model_of_ones_own_is_drawn_too():
     assert len(comparison.class_errors(pd.DataFrame(1.0, range(10), names)).axes[0].containers) == 5
     summary = {name: statistics.summarise([0.98, 0.99]) for name in names}
     assert len(comparison.accuracies(summary, 99.05).axes[0].get_yticks()) == 5
+
+
+def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
+    assert statistics.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert statistics.holm([0.5, 0.9]) == [1, 1]
+    many = [0.001, 0.012, 0.006, 0.8, 0.03]
+    assert all(adjusted >= p for adjusted, p in zip(statistics.holm(many), many, strict=True))
+
+
+def test_p_is_read_as_three_decimals_or_a_power_of_ten():
+    assert [statistics.format_p(p) for p in (0.5, 0.0512, 0.001)] == ["0.500", "0.051", "0.001"]
+    assert statistics.format_p(3.31e-8) == "3.3 × 10⁻⁸" and statistics.format_p(9.4e-4) == "9.4 × 10⁻⁴"
+
+
+class Answers:
+    """What `difference` reads of a run: logits that are right where `right` says so."""
+
+    def __init__(self, right):
+        self.predictions = torch.stack([torch.zeros(len(right)), torch.as_tensor(right) * 2.0 - 1], dim=1)
+
+
+def answers(rng, seeds, images, accuracy, spread):
+    """Runs whose accuracy differs by seed (spread), with images that are hard for all of them."""
+    hard = rng.normal(size=images)
+    limits = norm.ppf(np.clip(accuracy + spread * rng.normal(size=seeds), 0.01, 0.999))
+    return [Answers(0.8 * hard + 0.6 * rng.normal(size=images) < limit) for limit in limits]
+
+
+@pytest.mark.parametrize("spread", [0.003, 0.03])
+def test_the_interval_of_a_difference_holds_the_truth_in_95_of_100(spread):
+    rng, labels, held, trials = np.random.default_rng(0), torch.ones(500, dtype=torch.long), 0, 400
+    for _ in range(trials):
+        a, b = (answers(rng, 4, 500, accuracy, spread) for accuracy in (0.85, 0.8))
+        gain = statistics.difference(a, b, labels)
+        held += gain.low < 5 < gain.high
+    # the truth is 5 points; of 400 intervals of 95 % between 365 and 395 hold it in all but 1 of 1,000 tries
+    assert 362 <= held <= 396
+
+
+def test_a_difference_of_one_pair_is_over_the_images_alone():
+    labels = torch.ones(1000, dtype=torch.long)
+    a, b = Answers(np.arange(1000) < 900), Answers(np.arange(1000) < 800)
+    gain = statistics.difference([a], [b], labels)
+    assert gain.mean == pytest.approx(10) and gain.low == pytest.approx(10 - 1.96 * 100 * (0.09 / 999) ** 0.5, abs=0.01)
+    same = statistics.difference([a, a], [a, a], labels)
+    assert (same.mean, same.low, same.high, same.p) == (0, 0, 0, 1)
