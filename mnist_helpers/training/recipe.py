@@ -1,7 +1,5 @@
 """Recipe: every hyperparameter of a training, brought to one form, so that equal recipes have one key."""
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import inspect
@@ -26,7 +24,7 @@ AboveZero = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 # 0 becomes 0.0; "0", True or 0.5 are no whole numbers
-FORM = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
+FORM = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 class RecipeError(ValueError):
@@ -35,7 +33,7 @@ class RecipeError(ValueError):
     exit_code = 2
 
 
-@dataclass(frozen=True, eq=False, repr=False, config=FORM)
+@dataclass(eq=False, repr=False, config=FORM)
 class Recipe:
     """All that decides a training but its data and seed. Equal recipes are equal whatever their names.
 
@@ -58,11 +56,11 @@ class Recipe:
     """
 
     name: str
-    model: str | type[nn.Module]
+    model: Literal[tuple(models.MODELS)] | type[nn.Module]
     widths: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Strict(False)] = ()
     activation: Literal[tuple(models.ACTIVATIONS)] = "relu"
     pooling: Literal[tuple(models.POOLINGS)] = "max"
-    initialisation: Literal[models.INITIALISATIONS] = "default"
+    initialisation: Literal[tuple(models.INITIALISATIONS)] = "default"
     resize: Literal["auto", "none", "pad", "bilinear"] = "auto"
     normalise: bool | Annotated[tuple[float, AboveZero], Strict(False)] = True
     optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
@@ -93,7 +91,6 @@ class Recipe:
             object.__setattr__(self, "model", names[self.model])
         elif not isinstance(self.model, str):
             object.__setattr__(self, "code", digest(self.model))
-        self._require(self.code or self.model in models.MODELS, "model", f"be a class or {' or '.join(models.MODELS)}")
         taken = inspect.signature(self._class()).parameters
         for key, parameter in taken.items():
             known = key in FIELDS or parameter.default is not parameter.empty or parameter.kind > 1
@@ -132,7 +129,7 @@ class Recipe:
         """(channels, rows, columns) of what the network reads."""
         return (1, 28, 28) if self.resize == "none" else (1, 32, 32)
 
-    def changed(self, name: str, *changes: dict, **values) -> Recipe:
+    def changed(self, name: str, *changes: dict, **values) -> "Recipe":
         """This recipe under another name with other values of some fields: changed("mine", epochs=2)."""
         values = {key: value for change in (*changes, values) for key, value in change.items()}
         if "model" not in values:
@@ -174,10 +171,13 @@ class Recipe:
     def __hash__(self) -> int:
         return hash(self.key)
 
+    def __setattr__(self, key: str, value) -> None:
+        raise RecipeError(f"a recipe is not changed in place; write recipe.changed('a new name', {key}={value!r})")
+
 
 FIELDS = tuple(entry.name for entry in fields(Recipe) if entry.init)
 EXPECTED = {
-    "model": f"it should be {', '.join(models.MODELS)}, or a class of your own that is an nn.Module, without ()",
+    "model": f"it should be a class or {' or '.join(models.MODELS)}; one of your own is an nn.Module, without ()",
     "normalise": "it should be True, False or (mean, std)",
 }
 _validated = Recipe.__init__
@@ -208,16 +208,11 @@ def _checked(self, *values, **named) -> None:
 def _defaults(model) -> dict:
     """The options' defaults in a class of one's own, and the MLP's widths: they count where the recipe says nothing."""
     network = models.MODELS.get(model) if isinstance(model, str) else model
-    own = OPTIONS if network not in models.MODELS.values() else ("widths",)
-    known = isinstance(network, type) and issubclass(network, nn.Module)
-    taken = inspect.signature(network).parameters if known else {}
-    return {
-        key: taken[key].default for key in own if key in taken and taken[key].default is not inspect.Parameter.empty
-    }
+    if not (isinstance(network, type) and issubclass(network, nn.Module)):
+        return {}
+    own = ("widths",) if network in models.MODELS.values() else OPTIONS
+    taken = {key: entry.default for key, entry in inspect.signature(network).parameters.items() if key in own}
+    return {key: default for key, default in taken.items() if default is not inspect.Parameter.empty}
 
 
-def _refuse(recipe: Recipe, key: str, value) -> None:
-    raise RecipeError(f"a recipe is not changed in place; write recipe.changed('a new name', {key}={value!r})")
-
-
-Recipe.__init__, Recipe.__setattr__ = _checked, _refuse
+Recipe.__init__ = _checked
