@@ -1,7 +1,5 @@
 """python -m mnist_helpers report | pdf | colab | train | study. Imports on demand: the PDF needs no torch."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

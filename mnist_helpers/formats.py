@@ -1,7 +1,5 @@
 """The files that images come in: IDX, as MNIST's, and a course's tar of PNG pictures. Nothing is unpacked to disk."""
 
-from __future__ import annotations
-
 import gzip
 import lzma
 import re

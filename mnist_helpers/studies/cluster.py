@@ -1,7 +1,5 @@
 """Many trainings on many machines: torchrun starts the ranks, each trains its share, all know the results."""
 
-from __future__ import annotations
-
 import atexit
 import os
 from collections.abc import Sequence

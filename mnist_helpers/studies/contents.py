@@ -1,7 +1,5 @@
 """What the studies contain: which recipes, and with which seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path

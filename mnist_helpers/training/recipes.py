@@ -1,7 +1,5 @@
 """The named recipes, the original report's among them, and those of the many-seed studies."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
 from dataclasses import replace
