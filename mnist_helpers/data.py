@@ -78,9 +78,9 @@ class Mnist:
     def scale(self) -> tuple[float, float]:
         """(mean, standard deviation) of the training pixels in [0, 1], to four decimals: MNIST's are MEAN and STD."""
         values = torch.arange(256, dtype=torch.float64) / 255
-        counts = sum(part.flatten().int().bincount(minlength=256).cpu() for part in self.train.images.split(5_000))
-        mean = (values @ counts.double() / counts.sum()).item()
-        std = ((values - mean).square() @ counts.double() / counts.sum()).sqrt().item()
+        counts = self.train.images.cpu().flatten().bincount(minlength=256).double()
+        mean = (values @ counts / counts.sum()).item()
+        std = ((values - mean).square() @ counts / counts.sum()).sqrt().item()
         if std < 1e-4:
             raise DataError("all training images are alike, so that nothing can be learned from them")
         return round(mean, 4), round(std, 4)

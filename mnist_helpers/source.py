@@ -124,5 +124,5 @@ def _is_ours(module: str | None) -> bool:
 
 def own_modules() -> list[ModuleType]:
     """A student's own files, which may have been changed since they were imported."""
-    names = [name for name in sys.modules if name.partition(".")[0] not in (PACKAGE, "__main__", "__mp_main__")]
-    return [sys.modules[name] for name in names if _is_ours(name)]
+    not_own = (PACKAGE, "__main__", "__mp_main__")
+    return [sys.modules[name] for name in list(sys.modules) if name.partition(".")[0] not in not_own and _is_ours(name)]

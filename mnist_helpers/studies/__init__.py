@@ -11,7 +11,6 @@ from torch import Tensor
 
 from mnist_helpers import data
 from mnist_helpers.files import write_atomically
-from mnist_helpers.studies import cluster
 from mnist_helpers.studies.contents import FINALISTS as FINALISTS
 from mnist_helpers.studies.contents import FOLDS as FOLDS
 from mnist_helpers.studies.contents import STUDIES, Study
@@ -46,16 +45,13 @@ def run(studies: list[Study]) -> None:
 
     Under torchrun every rank trains its share, and the first writes; after an interruption there, runs/ has it.
     """
-    say = print if cluster.is_first() else lambda *_, **__: None
+    say = print if jobs.is_first() else lambda *_, **__: None
     say(_estimate([job for study in studies for job in _missing(study)]), flush=True)
     for study in studies:
         missing = _missing(study)  # those that an earlier study has trained are no longer
         say(f"study {study.name}: {len(missing)} of {len(study.jobs)} trainings to do", flush=True)
-        if cluster.is_launched():
-            trained, failures = cluster.train_share(missing)
-            if cluster.is_first():
-                _keep(study, [run for _, run in trained])
-            cluster.raise_failures(failures)
+        if jobs.is_launched():
+            jobs.train_share(missing, lambda trained, study=study: _keep(study, [run for _, run in trained]))
             continue
         try:
             jobs.train_jobs(missing)

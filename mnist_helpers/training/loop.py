@@ -3,10 +3,12 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -94,16 +96,15 @@ def _evaluate(model: nn.Module, splits: dict[str, data.Digits], inputs: dict[str
     return predictions
 
 
-def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     """The recipe's optimizer over the model's parameters, fused where the device has such kernels."""
+    kinds = {"sgd": partial(SGD, momentum=recipe.momentum), "adam": Adam, "adamw": AdamW}
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
     options = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": fused}
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **options)
-    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer](model.parameters(), **options)
+    return kinds[recipe.optimizer](model.parameters(), **options)
 
 
-def make_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps_an_epoch: int) -> LRScheduler | None:
+def make_schedule(recipe: Recipe, optimizer: Optimizer, steps_an_epoch: int) -> LRScheduler | None:
     """The recipe's learning-rate schedule, to be stepped after each batch; None where the rate is constant."""
     steps = recipe.epochs * steps_an_epoch
     if recipe.schedule == "cosine":

@@ -152,8 +152,7 @@ class Recipe:
         """Every field but the name, JSON-ready, so that Recipe(name, **fields) is this one; a class of one's own by its
         name and a hash of its code."""
         values = asdict(self) | {"model": " ".join(filter(None, (self.model_name, self.code)))}
-        values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-        return {key: value for key, value in values.items() if key not in ("name", "code")}
+        return {key: list(values[key]) if isinstance(values[key], tuple) else values[key] for key in FIELDS[1:]}
 
     @cached_property
     def key(self) -> str:
