@@ -14,10 +14,6 @@ import torch
 PACKAGE = __name__.partition(".")[0]
 INSTALLED = {"site-packages", "dist-packages", Path(inspect.__file__).parent.name}
 PLAIN = (str, bytes, int, float, complex, bool, type(None), type(...))
-NOISE = {
-    "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__", "__module__", "__qualname__",
-    "__slotnames__", "_abc_impl",
-}  # fmt: skip
 WRAPPED = ("__wrapped__", "fget", "fset", "fdel")
 
 
@@ -72,8 +68,10 @@ class _Reach:
             yield from self._code(value.__code__, value.__globals__, value.__doc__)
         else:
             yield self.of((type(value), value.__bases__))
-            own = (key for key in vars(value) if key not in NOISE and not key.startswith(("__annota", "__dataclass")))
-            yield from (f"{key}={self.of(vars(value)[key])}" for key in sorted(own))
+            own = (
+                key for key, part in vars(value).items() if key[:2] != "__" or callable(getattr(part, "__func__", part))
+            )
+            yield from (f"{key}={self.of(vars(value)[key])}" for key in sorted(own) if key[:8] != "__annota")
 
     def _of_object(self, value) -> Iterator[str]:
         """What it wraps, and what it would be pickled as."""
@@ -82,7 +80,7 @@ class _Reach:
         try:
             yield self.of(value.__reduce_ex__(2))
         except Exception:  # such as a lock
-            yield self.of({key: part for key, part in getattr(value, "__dict__", {}).items() if key not in NOISE})
+            yield self.of({key: part for key, part in getattr(value, "__dict__", {}).items() if key[:2] != "__"})
 
     def _code(self, code: CodeType, names: dict, doc: str | None) -> Iterator[str]:
         inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]

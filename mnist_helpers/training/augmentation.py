@@ -4,7 +4,7 @@ torchvision.transforms.v2 distorts all images of a batch alike; called image by 
 28 times as long as all of this (128 images of 32 x 32 on one core).
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import lru_cache
 
 import torch
@@ -30,6 +30,8 @@ class Augmentation:
     elastic: float = 0.0
 
     def __post_init__(self):
+        for key, value in asdict(self).items():
+            object.__setattr__(self, key, float(value))
         if any(not 0 <= value < float("inf") for value in astuple(self)) or self.scale >= 1:
             raise ValueError(f"an augmentation's limits must be 0 or more, and its scale below 1: {self}")
 

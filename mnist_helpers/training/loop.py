@@ -130,10 +130,8 @@ class Step:
         if recipe.ema:
             self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
         self.parts = [part for part in (self.model, self.optimizer, self.schedule, self.average) if part]
-        kind = inputs.device.type
-        self.generators = (
-            [torch] if kind == "cpu" else [torch, getattr(torch, kind)]
-        )  # of the numbers that a step draws
+        kind = inputs.device.type  # a step draws random numbers of the CPU and of this device
+        self.generators = [torch] if kind == "cpu" else [torch, getattr(torch, kind)]
         self.forward = self.model
         if kind == "cuda":
             self.forward = _graphed(self.model, inputs[: recipe.batch_size])
