@@ -137,19 +137,18 @@ def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0, train: int =
     fold: 1, 2, ... hold out the next `valid` digits of the same random order, for cross-validation.
     train: keep only the first so many of the others, in random order, so that smaller sets lie in larger ones; 0: all.
     """
-    if not 0 <= valid < len(digits):
-        problem = f"cannot hold out {valid} of {len(digits)} digits for validation"
-        raise DataError(f"{problem}; the recipe's `validation` says so")
-    if not 0 <= fold * valid <= len(digits) - valid:
-        raise DataError(f"there is no fold {fold} of {valid} in {len(digits)} digits; the first is fold 0")
-    if not 0 <= train <= len(digits) - valid:
-        raise DataError(f"cannot train on {train} of {len(digits)} digits with {valid} held out for validation")
+    n = len(digits)
+    if not 0 <= valid < n:
+        raise DataError(f"cannot hold out {valid} of {n} digits for validation; the recipe's `validation` says so")
+    if not 0 <= fold * valid <= n - valid:
+        raise DataError(f"there is no fold {fold} of {valid} in {n} digits; the first is fold 0")
+    if not 0 <= train <= n - valid:
+        raise DataError(f"cannot train on {train} of {n} digits with {valid} held out for validation")
     if valid == train == 0:
         return digits, digits[:0]
-    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed)).to(digits.labels.device)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).to(digits.labels.device)
     held_out, rest = order[fold * valid :][:valid], torch.cat([order[: fold * valid], order[(fold + 1) * valid :]])
-    rest = rest[:train] if train else rest
-    return digits[rest.sort().values], digits[held_out.sort().values]
+    return digits[rest[: train or n].sort().values], digits[held_out.sort().values]
 
 
 def prepare(images: Tensor, recipe, scale: tuple[float, float] = (MEAN, STD)) -> Tensor:

@@ -23,6 +23,8 @@ from mnist_helpers.training.runs import Run, format_environment
 
 SECONDS_AN_EPOCH = {"LeNet5": 10, "MLP": 3}  # on one of two busy cores; only for the first estimate of the time
 
+KEPT = ("name", "recipe", "hash", "seed", "epoch", "history", "wrong", "environment")  # of a run
+
 
 class StudyError(Exception):
     """A committed study that cannot be shown; the message says which, why and what to do."""
@@ -95,7 +97,8 @@ def _committed(study: Study) -> dict[Job, dict]:
     for path in [*sorted(own.parent.glob("*.json")), own]:
         try:
             entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-            found |= {(Recipe(entry["name"], **entry["recipe"]), entry["seed"]): entry for entry in entries}
+            for entry in ({key: entry[key] for key in KEPT} for entry in entries):
+                found[Recipe(entry["name"], **entry["recipe"]), entry["seed"]] = entry
         except (ValueError, TypeError, LookupError) as error:
             raise StudyError(
                 f"studies/{path.name} is damaged, or of a version with other recipes ({error}). Restore it with "

@@ -10,7 +10,8 @@ from dataclasses import asdict, field, fields, replace
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, Strict, ValidationError
+import pydantic
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Strict
 from pydantic.dataclasses import dataclass
 from torch import nn
 
@@ -19,12 +20,9 @@ from mnist_helpers.training import models
 from mnist_helpers.training.augmentation import NONE, Augmentation
 
 OPTIONS = ("widths", "activation", "pooling", "initialisation", "dropout", "batch_norm")  # of a model that takes them
-Count = Annotated[int, Field(ge=0)]
-AboveZero = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 # 0 becomes 0.0; "0", True or 0.5 are no whole numbers
-FORM = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+FORM = pydantic.ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 class RecipeError(ValueError):
@@ -57,24 +55,24 @@ class Recipe:
 
     name: str
     model: Literal[tuple(models.MODELS)] | type[nn.Module]
-    widths: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Strict(False)] = ()
+    widths: Annotated[tuple[PositiveInt, ...], Strict(False)] = ()
     activation: Literal[tuple(models.ACTIVATIONS)] = "relu"
     pooling: Literal[tuple(models.POOLINGS)] = "max"
     initialisation: Literal[tuple(models.INITIALISATIONS)] = "default"
     resize: Literal["auto", "none", "pad", "bilinear"] = "auto"
-    normalise: bool | Annotated[tuple[float, AboveZero], Strict(False)] = True
+    normalise: bool | Annotated[tuple[float, PositiveFloat], Strict(False)] = True
     optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
-    learning_rate: AboveZero = 0.01
-    momentum: NotNegative = 0.9
-    weight_decay: NotNegative = 0.0
+    learning_rate: PositiveFloat = 0.01
+    momentum: NonNegativeFloat = 0.9
+    weight_decay: NonNegativeFloat = 0.0
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
     warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    batch_size: Annotated[int, Field(gt=0)] = 64
+    batch_size: PositiveInt = 64
     shuffle: bool = True
-    epochs: Annotated[int, Field(gt=0)] = 15
-    validation: Count = 5_000
-    fold: Count = 0
-    train_images: Count = 0
+    epochs: PositiveInt = 15
+    validation: NonNegativeInt = 5_000
+    fold: NonNegativeInt = 0
+    train_images: NonNegativeInt = 0
     permuted: bool = False
     dropout: Share = 0.0
     batch_norm: bool = False
@@ -82,7 +80,7 @@ class Recipe:
     augmentation: Augmentation = NONE
     calm: Share = 0.0
     ema: Share = 0.0
-    patience: Count = 0
+    patience: NonNegativeInt = 0
     code: str = field(default="", init=False)  # of a class of one's own: a hash of its source and of what that uses
 
     def __post_init__(self):
@@ -195,7 +193,7 @@ def _checked(self, *values, **named) -> None:
         named["augmentation"] = Augmentation(**named["augmentation"])
     try:
         _validated(self, **_defaults(named.get("model")) | named)
-    except ValidationError as error:
+    except pydantic.ValidationError as error:
         first = error.errors()[0]
         if isinstance(first.get("ctx", {}).get("error"), RecipeError):
             raise first["ctx"]["error"] from None

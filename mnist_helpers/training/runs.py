@@ -133,15 +133,13 @@ def locked(folder: Path) -> Iterator[None]:
     with writing_to(folder.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            lock.acquire(timeout=0)
+            held = lock.acquire(timeout=0)
         except Timeout:
             if sys.stderr.isatty():  # not into a notebook that is being executed
                 print(f"another process is training {folder.name}; waiting for it", file=sys.stderr)
-            lock.acquire()
-    try:
+            held = lock.acquire()
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
