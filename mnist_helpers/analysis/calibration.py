@@ -1,7 +1,5 @@
 """Does a network know when it is wrong? Calibration, temperature, and answering only where it is sure."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch.nn.functional as F
 from scipy import optimize, stats

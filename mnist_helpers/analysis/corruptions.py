@@ -4,9 +4,7 @@ Every function takes uint8 [N, 28, 28] and gives new images of the same shape; s
 and the same call gives the same images. Where MNIST-C (Mu and Gilmer 2019) defines a kind, its five strengths are used.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,39 +89,31 @@ CORRUPTIONS = {
 }
 
 
-def accuracies(
-    networks: Mapping[str, Sequence[tuple[nn.Module, Recipe]]],
-    digits: Digits,
-    kinds: Sequence[str] = tuple(CORRUPTIONS),
-) -> pd.DataFrame:
-    """A row for each network's name, member of its list (a seed), kind and strength, with the accuracy in %.
+Networks = Mapping[str, Sequence[tuple[nn.Module, Recipe]]]  # {name: [(model, recipe), ...]}, on the digits' device
 
-    networks: {name: [(model, recipe), ...]}, models on the digits' device.
-    """
-    rows = []
-    for kind in kinds:
-        for strength in CORRUPTIONS[kind].strengths:
-            harder = Digits(CORRUPTIONS[kind].apply(digits.images, strength), digits.labels)
-            for name, member, accuracy in _accuracies(networks, harder):
-                rows.append((name, member, kind, strength, accuracy))
+
+def accuracies(networks: Networks, digits: Digits) -> pd.DataFrame:
+    """A row for each network's name, member of its list (a seed), kind and strength, with the accuracy in %."""
+    rows = [
+        (name, member, kind, strength, accuracy)
+        for kind, corruption in CORRUPTIONS.items()
+        for strength in corruption.strengths
+        for name, found in _accuracies(networks, corruption.apply(digits.images, strength), digits.labels).items()
+        for member, accuracy in enumerate(found)
+    ]
     return pd.DataFrame(rows, columns=["network", "member", "kind", "strength", "accuracy"])
 
 
-def shift_maps(
-    networks: Mapping[str, Sequence[tuple[nn.Module, Recipe]]], digits: Digits, steps: Sequence[int] = range(-8, 9, 2)
-) -> dict[str, np.ndarray]:
+def shift_maps(networks: Networks, digits: Digits, steps: Sequence[int]) -> dict[str, np.ndarray]:
     """{network's name: accuracy in % [members, down, right]} with all images shifted by these numbers of pixels."""
-    maps = {name: np.empty((len(members), len(steps), len(steps))) for name, members in networks.items()}
-    for y, down in enumerate(steps):
-        for x, right in enumerate(steps):
-            shifted = Digits(shift(digits.images, right, down), digits.labels)
-            for name, member, accuracy in _accuracies(networks, shifted):
-                maps[name][member, y, x] = accuracy
-    return maps
+    found = [_accuracies(networks, shift(digits.images, x, y), digits.labels) for y in steps for x in steps]
+    shape = (-1, len(steps), len(steps))
+    return {name: np.transpose([place[name] for place in found]).reshape(shape) for name in networks}
 
 
-def _accuracies(networks: Mapping, digits: Digits) -> Iterator[tuple[str, int, float]]:
-    for name, members in networks.items():
-        for index, (model, recipe) in enumerate(members):
-            answers = models.predict(model, data.prepare(digits.images, recipe)).argmax(1)
-            yield name, index, 100 * (answers == digits.labels).cpu().double().mean().item()
+def _accuracies(networks: Networks, images: Tensor, labels: Tensor) -> dict[str, list[float]]:
+    def accuracy(model: nn.Module, recipe: Recipe) -> float:
+        answers = models.predict(model, data.prepare(images, recipe)).argmax(1)
+        return 100 * (answers == labels).cpu().double().mean().item()
+
+    return {name: [accuracy(*member) for member in members] for name, members in networks.items()}
