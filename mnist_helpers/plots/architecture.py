@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Polygon, Rectangle
 
 from mnist_helpers.analysis.parameters import Derivation
-from mnist_helpers.plots import COLOURS, colour
-from mnist_helpers.plots.parts import PAGE, WIDTH, bare, bars, legend, panels
+from mnist_helpers.plots import COLOURS, PAGE, WIDTH, bare, bars, colour, legend, panels
 
 SMALL = 8  # points: text inside a drawing
 PER_UNIT = 4  # a vector's values that are as tall as one pixel of a map
@@ -40,8 +39,12 @@ def draw_kernel(size: int = 32, kernel: int = 5) -> Figure:
     for i in range(kernel**2):
         axes[1].text(i % kernel + 0.5, i // kernel + 0.5, f"$w_{{{i + 1}}}$", ha="center", va="center", fontsize=SMALL)
     for y in (0, 1):
-        _link(figure, axes[0], (corner + kernel, corner + kernel * y), axes[1], (0, kernel * y))
-        _link(figure, axes[1], (kernel, kernel * y), axes[2], (corner, corner + y))
+        for k, start, end in (
+            (0, (corner + kernel, corner + kernel * y), (0, kernel * y)),
+            (1, (kernel, kernel * y), (corner, corner + y)),
+        ):
+            ends = {"axesA": axes[k], "axesB": axes[k + 1], "in_layout": False}
+            figure.add_artist(ConnectionPatch(start, end, "data", color="0.4", lw=0.7, ls="--", **ends))
     return figure
 
 
@@ -50,7 +53,7 @@ def draw_lenet5(derivation: Derivation) -> Figure:
 
     Activations and flattening are left out.
     """
-    gap, x = 16, 0.0
+    gap, x, shade = 16, 0.0, COLOURS["LeNet-5"]
     figure, (ax,) = panels(1, 1, 1.95)
     rows = [row for row in derivation.rows if row.parameters or row.kind.endswith("Pool2d")]
     nodes = [(row.label, row.output_shape, f"{row.kind}\n{row.parameters:,}") for row in rows]
@@ -58,7 +61,14 @@ def draw_lenet5(derivation: Derivation) -> Figure:
         if below:
             ax.annotate("", (x - 2, 0), (x - gap + 2, 0), arrowprops={"arrowstyle": "->", "lw": 0.8})
             ax.text(x - gap / 2, -21, below, ha="center", va="top", fontsize=SMALL)
-        width = _maps(ax, x, shape, COLOURS["LeNet-5"])
+        if len(shape) < 3 or shape[-1] == 1:  # a vector
+            width = 3
+            _box(ax, x, width, shape[0] / PER_UNIT, shade)
+        else:
+            behind = range(shape[0])[::-1]
+            width = shape[2] + STEP * behind[0]
+            for k in behind:
+                _box(ax, x + STEP * k, shape[2], shape[1], _tint(shade), shade, STEP * (k - behind[0] / 2))
         size = " × ".join(str(n) for n in shape if n > 1 or label == "input")
         ax.text(x + width / 2, 21, f"{label}\n{size}", ha="center", va="bottom", fontsize=SMALL)
         x += width + gap
@@ -113,26 +123,9 @@ def draw_budget(derivations: Mapping[str, Derivation]) -> Figure:
     return figure
 
 
-def _maps(ax: Axes, x: float, shape: tuple[int, ...], shade: str) -> float:
-    """Draw [C, H, W] maps behind one another, or a vector as a bar, from x on; their width comes back."""
-    if len(shape) < 3 or shape[-1] == 1:
-        _box(ax, x, 3, shape[0] / PER_UNIT, shade)
-        return 3
-    count, height, width = shape
-    for k in reversed(range(count)):
-        _box(ax, x + STEP * k, width, height, _tint(shade), shade, STEP * (k - (count - 1) / 2))
-    return width + STEP * (count - 1)
-
-
 def _box(ax: Axes, x: float, width: float, height: float, face, edge="black", y: float = 0) -> None:
     """A rectangle from x on, its middle at the height y."""
     ax.add_patch(Rectangle((x, y - height / 2), width, height, facecolor=face, edgecolor=edge, lw=0.6, zorder=2))
-
-
-def _link(figure: Figure, first: Axes, start: tuple[float, float], second: Axes, end: tuple[float, float]) -> None:
-    line = ConnectionPatch(start, end, "data", "data", axesA=first, axesB=second, color="0.4", lw=0.7, ls="--")
-    line.set_in_layout(False)
-    figure.add_artist(line)
 
 
 def _tint(colour: str, strength: float = 0.3) -> tuple[float, ...]:
