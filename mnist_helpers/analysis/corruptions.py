@@ -4,8 +4,8 @@ Every function takes uint8 [N, 28, 28] and gives new images of the same shape; s
 and the same call gives the same images. Where MNIST-C (Mu and Gilmer 2019) defines a kind, its five strengths are used.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,15 +19,6 @@ from mnist_helpers import data
 from mnist_helpers.data import Digits
 from mnist_helpers.training import models
 from mnist_helpers.training.recipes import Recipe
-
-
-@dataclass(frozen=True)
-class Corruption:
-    """A kind: its function of (images, strength), strengths to try from none upwards, and their label with unit."""
-
-    apply: Callable[[Tensor, float], Tensor]
-    strengths: tuple[float, ...]
-    label: str
 
 
 def shift(images: Tensor, right: int, down: int) -> Tensor:
@@ -48,7 +39,7 @@ def shrink(images: Tensor, share: float) -> Tensor:
 def gaussian_noise(images: Tensor, std: float, seed: int = 0) -> Tensor:
     """Normal noise added to every pixel; std in units of the whole range from white to black."""
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed)).to(images.device)
-    return _to_uint8(images.float() + 255 * std * noise)
+    return (images.float() + 255 * std * noise).round().clamp(0, 255).byte()
 
 
 def gaussian_blur(images: Tensor, std: float) -> Tensor:
@@ -62,7 +53,7 @@ def gaussian_blur(images: Tensor, std: float) -> Tensor:
 def lower_contrast(images: Tensor, share: float) -> Tensor:
     """Every pixel nearer to its image's mean by that share of the distance."""
     means = images.float().mean((1, 2), keepdim=True)
-    return _to_uint8((images.float() - means) * (1 - share) + means)
+    return ((images.float() - means) * (1 - share) + means).round().byte()
 
 
 def cover(images: Tensor, side: float, seed: int = 0) -> Tensor:
@@ -75,10 +66,8 @@ def cover(images: Tensor, side: float, seed: int = 0) -> Tensor:
     return images.masked_fill(rows[:, :, None] & columns[:, None, :], 0)
 
 
-def _to_uint8(values: Tensor) -> Tensor:
-    return values.round().clamp(0, 255).to(torch.uint8)
-
-
+# a kind: its function of (images, strength), strengths to try from none upwards, and their label with unit
+Corruption = namedtuple("Corruption", ["apply", "strengths", "label"])
 CORRUPTIONS = {
     "rotation": Corruption(rotate, (0, 11.5, 22.9, 34.4, 45.8, 57.3), "rotation (degrees)"),
     "size": Corruption(shrink, (0, 0.1, 0.2, 0.3, 0.4, 0.5), "smaller by (share of the size)"),

@@ -107,14 +107,10 @@ def _thickened(ink: np.ndarray) -> np.ndarray:
 
 
 def _darkness(grey: np.ndarray) -> np.ndarray:
-    """How far each pixel lies from the background around it towards the ink, 0 to 1; grey: float [H, W] in 0 to 1.
-
-    The background is the median of a wide window, so a soft shadow is no ink; ink is what deviates from it most, dark
-    or light.
-    """
+    """How far each pixel lies from the background towards the ink, dark or light, 0 to 1; grey: [H, W] in 0 to 1."""
     coarse = Image.fromarray(grey.astype(np.float32))
     coarse.thumbnail((48, 48), Image.Resampling.BOX)
-    median = ndimage.median_filter(np.asarray(coarse), size=31, mode="nearest")
+    median = ndimage.median_filter(np.asarray(coarse), size=31, mode="nearest")  # wide, so a soft shadow is no ink
     background = np.asarray(Image.fromarray(median).resize(grey.shape[::-1], Image.Resampling.BILINEAR))
     difference = background - grey
     dark, light = (np.quantile(np.clip(sign * difference, 0, None), 0.999) for sign in (1, -1))

@@ -29,16 +29,12 @@ _turns: dict[str, int] = {}  # names without a colour or marker of their own, in
 
 def colour(name: str) -> str:
     """The network's colour: its own of COLOURS, else one of FURTHER, the same throughout the process."""
-    return COLOURS.get(name) or FURTHER[_turn(name) % len(FURTHER)]
+    return COLOURS.get(name) or FURTHER[_turns.setdefault(name, len(_turns)) % len(FURTHER)]
 
 
 def marker(name: str) -> str:
     """The network's marker: its own of MARKERS, else one of FURTHER_MARKERS, the same throughout the process."""
-    return MARKERS.get(name) or FURTHER_MARKERS[_turn(name) % len(FURTHER_MARKERS)]
-
-
-def _turn(name: str) -> int:
-    return _turns.setdefault(name, len(_turns))
+    return MARKERS.get(name) or FURTHER_MARKERS[_turns.setdefault(name, len(_turns)) % len(FURTHER_MARKERS)]
 
 
 def panels(count: int, most: int, height: float, x="", y="", square=False, **options) -> tuple[Figure, list[Axes]]:

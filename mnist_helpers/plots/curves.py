@@ -33,8 +33,7 @@ def training_curves(groups: dict[str, Histories], original: list[dict] | None = 
         for k, (name, histories) in enumerate(groups.items()):
             band(ax, by_epoch(histories, key), name, colour(name), k)
         if original:
-            published = by_epoch([original], key)
-            band(ax, published, "original report", colour("original"), ls=":", marker=".", ms=3, lw=1)
+            band(ax, by_epoch([original], key), "original report", colour("original"), ls=":", marker=".", ms=3, lw=1)
         ax.set_title(f"{quantity}, {SPLITS[split]}")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if split == "train":
@@ -60,8 +59,8 @@ def overfitting(histories: Histories, name: str) -> Figure:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].legend(loc="center right")  # for both: on the right it would lie on a curve or on the line
     whose = " of all seeds" if len(set(map(len, histories))) > 1 else ""  # the mean of fewer may be lower later
-    text = f"lowest test loss{whose}:\nepoch {lowest}"
-    note(axes[0], text, (lowest, axes[0].get_ylim()[1]), (4, -2), va="top", color="0.3")
+    place = (lowest, axes[0].get_ylim()[1])
+    note(axes[0], f"lowest test loss{whose}:\nepoch {lowest}", place, (4, -2), va="top", color="0.3")
     return figure
 
 

@@ -48,8 +48,8 @@ def weights(groups: dict[str, Tensor], columns: int = 12) -> Figure:
         block[0, 0].set_title(title, fontsize=9)
         for ax, image in zip(block.flat[: len(images)], images, strict=True):
             reach = image.abs().max().item()
-            ax.imshow(image.cpu(), cmap=WEIGHTS, vmin=-reach, vmax=reach)
-        for ax in block.flat:
+            _draw(ax, image, cmap=WEIGHTS, vmin=-reach, vmax=reach)
+        for ax in block.flat[len(images) :]:
             ax.set_axis_off()
     return figure
 
@@ -68,9 +68,7 @@ def evidence(images: Tensor, titles: Sequence[str], maps: dict[str, Sequence[Ten
             _draw(ax, values, cmap=WEIGHTS if signed else "gray_r", vmin=-reach if signed else 0, vmax=reach)
             ax.contour(image, levels=[image.max().item() / 2], colors=COLOURS["LeNet-5"], linewidths=0.6)
     for ax, label in zip(grid[:, 0], ("image", *maps), strict=True):
-        ax.set_axis_on()
         ax.set_ylabel(label)
-        bare(ax)
     return figure
 
 
@@ -96,4 +94,4 @@ def classes(points: dict[str, dict[str, np.ndarray]], labels: np.ndarray, wrong:
 
 def _draw(ax: Axes, values: Tensor, **options) -> None:
     ax.imshow(values.cpu().numpy(), **options)
-    ax.set_axis_off()
+    bare(ax)
