@@ -110,27 +110,22 @@ def derive(model: nn.Module, input_shape: tuple[int, int, int]) -> Derivation:
     model = copy.deepcopy(model).eval()  # the caller's stays as it is, whatever happens
     names = {module: name or type(module).__name__ for name, module in model.named_modules()}
     for module, name in names.items():
-        _check(module, f"{name} ({type(module).__name__})")
-    derivation = Derivation(tuple(input_shape), tuple(_trace(model, input_shape, names)))
-    called = {row.name for row in derivation.rows}
+        own, layer = dict(module.named_parameters(recurse=False)), f"{name} ({type(module).__name__})"
+        if own and list(module.children()):
+            owns = f"is a container and owns the parameter {next(iter(own))} itself"
+            raise ParameterError(f"{layer} {owns}: move it into a layer of its own.")
+        known = isinstance(module, COUNTED) and not any(map(nn.parameter.is_lazy, own.values()))
+        if own and not (known and own.keys() <= {"weight", "bias"}):
+            raise ParameterError(
+                f"layer {layer} has parameters that derive has no formula for: "
+                "use Conv2d, Linear or BatchNorm, or add its formula to mnist_helpers/analysis/parameters.py."
+            )
+    rows = _trace(model, input_shape, names)
+    called = {row.name for row in rows}
     for module, name in names.items():
         if name not in called and list(module.parameters(recurse=False)):
             raise ParameterError(f"layer {name} was never called by the model's forward: use it or remove it.")
-    assert derivation.total == sum(p.numel() for p in model.parameters()), f"{derivation.total:,} is not the model's"
-    return derivation
-
-
-def _check(module: nn.Module, name: str) -> None:
-    own = dict(module.named_parameters(recurse=False))
-    if own and list(module.children()):
-        owns = f"is a container and owns the parameter {next(iter(own))} itself"
-        raise ParameterError(f"{name} {owns}: move it into a layer of its own.")
-    unknown = set(own) - {"weight", "bias"} if isinstance(module, COUNTED) else own
-    if unknown or any(nn.parameter.is_lazy(p) for p in own.values()):
-        raise ParameterError(
-            f"layer {name} has parameters that derive has no formula for: "
-            "use Conv2d, Linear or BatchNorm, or add its formula to mnist_helpers/analysis/parameters.py."
-        )
+    return Derivation(tuple(input_shape), tuple(rows))
 
 
 @torch.no_grad()
