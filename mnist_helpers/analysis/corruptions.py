@@ -16,7 +16,6 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from mnist_helpers import data
-from mnist_helpers.data import Digits
 from mnist_helpers.training import models
 from mnist_helpers.training.recipes import Recipe
 
@@ -81,7 +80,7 @@ CORRUPTIONS = {
 Networks = Mapping[str, Sequence[tuple[nn.Module, Recipe]]]  # {name: [(model, recipe), ...]}, on the digits' device
 
 
-def accuracies(networks: Networks, digits: Digits) -> pd.DataFrame:
+def accuracies(networks: Networks, digits: data.Digits) -> pd.DataFrame:
     """A row for each network's name, member of its list (a seed), kind and strength, with the accuracy in %."""
     rows = [
         (name, member, kind, strength, accuracy)
@@ -93,7 +92,7 @@ def accuracies(networks: Networks, digits: Digits) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["network", "member", "kind", "strength", "accuracy"])
 
 
-def shift_maps(networks: Networks, digits: Digits, steps: Sequence[int]) -> dict[str, np.ndarray]:
+def shift_maps(networks: Networks, digits: data.Digits, steps: Sequence[int]) -> dict[str, np.ndarray]:
     """{network's name: accuracy in % [members, down, right]} with all images shifted by these numbers of pixels."""
     found = [_accuracies(networks, shift(digits.images, x, y), digits.labels) for y in steps for x in steps]
     shape = (-1, len(steps), len(steps))

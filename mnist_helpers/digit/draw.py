@@ -29,12 +29,10 @@ class DrawDigit(anywidget.AnyWidget):
 
     @traitlets.observe("picture")
     def _answer(self, change: dict) -> None:
-        if not change["new"]:
-            self.answers = {}
-            return
+        address = change["new"]
         try:
-            content = io.BytesIO(base64.b64decode(change["new"].removeprefix(PREFIX)))
-            self.answers = read_drawing(Image.open(content, formats=["PNG"]))
+            content = io.BytesIO(base64.b64decode(address.removeprefix(PREFIX)))
+            self.answers = read_drawing(Image.open(content, formats=["PNG"])) if address else {}
         except (DigitError, ValueError, OSError) as error:
             self.answers = {"message": str(error)}
 

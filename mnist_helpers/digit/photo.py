@@ -68,7 +68,7 @@ def to_mnist(picture: str | Path | Image.Image) -> Tensor:
     small = ImageOps.contain(large, (BOX, BOX), Image.Resampling.BOX)
     image, middle = Image.new("L", (SIZE, SIZE)), ndimage.center_of_mass(np.asarray(small))[::-1]
     corner = (min(max(round(SIZE / 2 - at), 0), SIZE - n) for at, n in zip(middle, small.size, strict=True))
-    image.paste(small, tuple(corner))  # to the whole pixel, so that none is lost
+    image.paste(small, tuple(corner))  # to the whole pixel, and inside
     return torch.from_numpy(np.array(image))
 
 
@@ -133,16 +133,11 @@ def _open(picture: str | Path | Image.Image) -> np.ndarray:
         values = np.asarray(image, dtype=np.float64)
         values = np.nan_to_num(values - np.nanmin(values))
         image = Image.fromarray((255 * values / max(values.max(), 1e-9)).astype(np.uint8))
-    image = _on_paper(image)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        grey, alpha = np.asarray(image.convert("L"), float), np.asarray(image.getchannel("A"), float) / 255
+        paper = 255 if (grey * alpha).sum() < 127.5 * alpha.sum() else 0  # white under dark ink, black under light
+        image = Image.fromarray((grey * alpha + paper * (1 - alpha)).astype(np.uint8))
+    image = image.convert("L")
     image.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
     return np.asarray(image, dtype=np.float64) / 255
-
-
-def _on_paper(image: Image.Image) -> Image.Image:
-    """In greys; what is transparent becomes white under dark ink and black under light ink."""
-    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
-        return image.convert("L")
-    image = image.convert("RGBA")
-    grey, alpha = np.asarray(image.convert("L"), float), np.asarray(image.getchannel("A"), float) / 255
-    paper = 255 if (grey * alpha).sum() < 127.5 * alpha.sum() else 0
-    return Image.fromarray((grey * alpha + paper * (1 - alpha)).astype(np.uint8))

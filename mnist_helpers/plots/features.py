@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from mnist_helpers.plots import COLOURS, PAGE, WIDTH, bare
@@ -29,7 +30,8 @@ def feature_maps(image: Tensor, layers: dict[str, Tensor], answer: str) -> Figur
         for part, values in zip(cell.subgridspec(1, len(panels), wspace=0.12), panels, strict=True):
             ax = figure.add_subplot(part)
             _draw(ax, values, aspect="equal" if maps.ndim == 3 else "auto")
-            ax.spines[:].set(visible=True, color="0.7", lw=0.5)
+            edge = Rectangle((0, 0), 1, 1, transform=ax.transAxes, fill=False, color="0.7", lw=0.5, clip_on=False)
+            ax.add_patch(edge)
         place = cell.get_position(figure)
         figure.text(0, place.y0 + place.height / 2, label, va="center", fontsize=8.5)
     figure.text(1, place.y0 + place.height / 2, answer, va="center", ha="right", fontsize=13)

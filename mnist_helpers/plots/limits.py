@@ -55,9 +55,9 @@ def corruption_curves(frame: pd.DataFrame) -> Figure:
     figure, axes = panels(len(kinds), 3, 2.1, y="accuracy (%)", sharey=True)
     for ax, kind in zip(axes, kinds, strict=True):
         for k, (name, rows) in enumerate(frame[frame["kind"] == kind].groupby("network", sort=False)):
-            base, better = name.removesuffix(REGULARIZED), name.endswith(REGULARIZED)
+            base = name.removesuffix(REGULARIZED)
             values = rows.groupby("strength")["accuracy"].apply(list).to_dict()
-            face = "white" if better else colour(base)
+            face = colour(base) if base == name else "white"
             band(ax, values, name, colour(base), k, marker=marker(base), ms=3.5, mfc=face)
         ax.set(xlabel=CORRUPTIONS[kind].label, ylim=(0, 102))
     legend(figure)

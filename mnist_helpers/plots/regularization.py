@@ -36,9 +36,8 @@ def errors_by_epoch(groups: dict[str, Histories]) -> Figure:
     shades = ["0.55", COLOURS["LeNet-5"], "0.1", *map(colour, list(groups)[3:])]
     for ax, (split, title) in zip(axes, SPLITS.items(), strict=True):
         for k, (name, histories) in enumerate(groups.items()):
-            accuracies = by_epoch(histories, f"{split}_accuracy")
-            errors = {epoch: [100 - value for value in values] for epoch, values in accuracies.items()}
-            band(ax, errors, name, shades[k], k)
+            accuracies = by_epoch(histories, f"{split}_accuracy").items()
+            band(ax, {epoch: [100 - value for value in values] for epoch, values in accuracies}, name, shades[k], k)
         ax.set(yscale="log", title=title)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
