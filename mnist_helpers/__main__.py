@@ -1,7 +1,5 @@
 """python -m mnist_helpers report | pdf | colab | train | study. Imports on demand: the PDF needs no torch."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path
@@ -13,7 +11,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0: done; 1: a chapter or a training failed; 2: bad input; 130: Ctrl-C. Errors are one sentence on stderr."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        globals()[f"_{options.command}"](options)
     except Exception as error:
         if not hasattr(error, "exit_code"):  # not one of ours: a fault, whose traceback helps
             raise
@@ -27,27 +25,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("mnist_helpers", description="LeNet-5 and an MLP on MNIST, as a course report")
-    commands = parser.add_subparsers(required=True)
+    commands = parser.add_subparsers(dest="command", required=True)
     report = commands.add_parser("report", help="run the chapters and write the report")
     report.add_argument("--seeds", type=_count, help="seeds a network, instead of report.toml's (writes to build/)")
     report.add_argument("--chapters", type=_numbers, help="only these, such as 3,4 (writes to build/)")
-    report.set_defaults(run=_report)
     pdf = commands.add_parser("pdf", help="write report.pdf from the executed notebooks in notebooks/")
     pdf.add_argument("chapters", nargs="?", type=_numbers, help="only these, such as 3,4 (writes to build/)")
     pdf.add_argument("-o", "--output", type=Path, help="another file than report.pdf")
     pdf.add_argument("--code", choices=CODE, default="", help="where the code is shown, instead of report.toml's")
-    pdf.set_defaults(run=_pdf)
     colab = commands.add_parser("colab", help="write dist/mnist_report_colab.ipynb, one notebook with all in it")
     colab.add_argument("--chapters", type=_numbers, help="only these, such as 3,4")
-    colab.set_defaults(run=_colab)
     train = commands.add_parser("train", help="train a named recipe")
     train.add_argument("recipe", help="such as LENET5 or ORIGINAL_MLP; a wrong name lists them all")
     seeds = f"how many, from {FIRST_SEED} on, or the first and the last, such as 0-63 (default 1)"
     train.add_argument("--seeds", type=_seeds, default=_seeds("1"), help=seeds)
-    train.set_defaults(run=_train)
     study = commands.add_parser("study", help="train what is missing of the many-seed studies (hours; goes on)")
     study.add_argument("name", nargs="?", help="one of them; a wrong name lists them all")
-    study.set_defaults(run=_study)
     return parser
 
 
@@ -74,20 +67,19 @@ def _colab(options) -> None:
 
 
 def _train(options) -> None:
-    from mnist_helpers.studies import cluster
-    from mnist_helpers.training import recipes, train_many
+    from mnist_helpers.training import jobs, recipes, train_many
+
+    def show(trained) -> None:
+        for rank, run in trained:
+            seconds, by = f"{run.environment['seconds']:.0f} s", "" if rank is None else f", rank {rank}"
+            print(f"{recipe.name}, seed {run.seed}, {seconds}, epoch {run.epoch} kept, {run.test_accuracy:.2%}{by}")
+            print(run.log(), flush=True)
 
     recipe = recipes.get(options.recipe)
-    if cluster.is_launched():
-        trained, failures = cluster.train_share([(recipe, seed) for seed in options.seeds])
+    if jobs.is_launched():
+        jobs.train_share([(recipe, seed) for seed in options.seeds], show)
     else:
-        trained, failures = [(None, run) for run in train_many(recipe, options.seeds)], []
-    for number, run in trained if cluster.is_first() else []:
-        rank = "" if number is None else f", rank {number}"
-        seconds = f"{run.environment['seconds']:.0f} s"
-        print(f"{recipe.name}, seed {run.seed}, {seconds}, epoch {run.epoch} kept, {run.test_accuracy:.2%}{rank}")
-        print(run.log(), flush=True)
-    cluster.raise_failures(failures)
+        show((None, run) for run in train_many(recipe, options.seeds))
 
 
 def _study(options) -> None:

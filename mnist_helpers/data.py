@@ -5,8 +5,6 @@ unpacked and nothing is written beside them. Preprocessing returns tensors that 
 a whole split at once.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,11 +35,11 @@ class Digits:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index) -> Digits:
+    def __getitem__(self, index) -> "Digits":
         """The digits at a slice, a mask or a tensor of indices."""
         return Digits(self.images[index], self.labels[index])
 
-    def to(self, device: torch.device) -> Digits:
+    def to(self, device: torch.device) -> "Digits":
         return Digits(self.images.to(device), self.labels.to(device))
 
 
@@ -80,14 +78,14 @@ class Mnist:
     def scale(self) -> tuple[float, float]:
         """(mean, standard deviation) of the training pixels in [0, 1], to four decimals: MNIST's are MEAN and STD."""
         values = torch.arange(256, dtype=torch.float64) / 255
-        counts = sum(part.flatten().int().bincount(minlength=256).cpu() for part in self.train.images.split(5_000))
-        mean = (values @ counts.double() / counts.sum()).item()
-        std = ((values - mean).square() @ counts.double() / counts.sum()).sqrt().item()
+        counts = self.train.images.cpu().flatten().bincount(minlength=256).double()
+        mean = (values @ counts / counts.sum()).item()
+        std = ((values - mean).square() @ counts / counts.sum()).sqrt().item()
         if std < 1e-4:
             raise DataError("all training images are alike, so that nothing can be learned from them")
         return round(mean, 4), round(std, 4)
 
-    def to(self, device: torch.device) -> Mnist:
+    def to(self, device: torch.device) -> "Mnist":
         return Mnist(self.train.to(device), self.test.to(device), self.classes)
 
 
@@ -100,9 +98,8 @@ def best_device(device: str | torch.device | None = None) -> torch.device:
 def load(root: str | Path = "data", device: str | torch.device | None = None) -> Mnist:
     """MNIST from its four files, wherever `files` finds them; DataError as there."""
     mnist, device = _load(project_path(root)), best_device(device)
-    # copies: what is done to them in place stays with the caller
-    copies = [[tensor.to(device, copy=True) for tensor in (d.images, d.labels)] for d in (mnist.train, mnist.test)]
-    return Mnist(*(Digits(*pair) for pair in copies))
+    # what is done to copies in place stays with the caller
+    return Mnist(*(Digits(d.images.clone(), d.labels.clone()).to(device) for d in (mnist.train, mnist.test)))
 
 
 @lru_cache(maxsize=2)
@@ -118,20 +115,15 @@ def load_idx(folder: str | Path, classes: Sequence[str] = tuple("0123456789")) -
     """
     folder, path = project_path(folder), {}
     for name in MD5:
-        plain = folder / name.removesuffix(".gz")
-        path[name] = next((p for p in (folder / name, plain) if p.is_file()), None)
+        path[name] = next((p for p in (folder / name, folder / name.removesuffix(".gz")) if p.is_file()), None)
         if path[name] is None:
             raise DataError(f"{folder} holds no {name}, packed or unpacked; give the folder that has all four files")
     return _read_four(path, tuple(classes))
 
 
 def _read_four(path: dict[str, Path], *classes) -> Mnist:
-    read = {name: formats.read_idx(place) for name, place in path.items()}
-    parts = (
-        Digits(read[f"{part}-images-idx3-ubyte.gz"], read[f"{part}-labels-idx1-ubyte.gz"].long())
-        for part in ("train", "t10k")
-    )
-    return Mnist(*parts, *classes)
+    images, labels, test_images, test_labels = (formats.read_idx(path[name]) for name in MD5)
+    return Mnist(Digits(images, labels.long()), Digits(test_images, test_labels.long()), *classes)
 
 
 def load_png_tar(path: str | Path) -> Digits:
@@ -145,20 +137,18 @@ def split(digits: Digits, valid: int, seed: int = 0, fold: int = 0, train: int =
     fold: 1, 2, ... hold out the next `valid` digits of the same random order, for cross-validation.
     train: keep only the first so many of the others, in random order, so that smaller sets lie in larger ones; 0: all.
     """
-    if not 0 <= valid < len(digits):
-        raise DataError(
-            f"cannot hold out {valid} of {len(digits)} digits for validation; the recipe's `validation` says so"
-        )
-    if not 0 <= fold * valid <= len(digits) - valid:
-        raise DataError(f"there is no fold {fold} of {valid} in {len(digits)} digits; the first is fold 0")
-    if not 0 <= train <= len(digits) - valid:
-        raise DataError(f"cannot train on {train} of {len(digits)} digits with {valid} held out for validation")
+    n = len(digits)
+    if not 0 <= valid < n:
+        raise DataError(f"cannot hold out {valid} of {n} digits for validation; the recipe's `validation` says so")
+    if not 0 <= fold * valid <= n - valid:
+        raise DataError(f"there is no fold {fold} of {valid} in {n} digits; the first is fold 0")
+    if not 0 <= train <= n - valid:
+        raise DataError(f"cannot train on {train} of {n} digits with {valid} held out for validation")
     if valid == train == 0:
         return digits, digits[:0]
-    order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed)).to(digits.labels.device)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).to(digits.labels.device)
     held_out, rest = order[fold * valid :][:valid], torch.cat([order[: fold * valid], order[(fold + 1) * valid :]])
-    rest = rest[:train] if train else rest
-    return digits[rest.sort().values], digits[held_out.sort().values]
+    return digits[rest[: train or n].sort().values], digits[held_out.sort().values]
 
 
 def prepare(images: Tensor, recipe, scale: tuple[float, float] = (MEAN, STD)) -> Tensor:

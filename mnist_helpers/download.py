@@ -1,7 +1,5 @@
 """MNIST's four official files: where they are, whether they are whole, and fetching those that are missing."""
 
-from __future__ import annotations
-
 import hashlib
 from http.client import HTTPException
 from pathlib import Path

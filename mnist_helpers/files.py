@@ -1,11 +1,8 @@
 """Where the project's files are, and writing one whole or not at all."""
 
-from __future__ import annotations
-
 import os
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
 
 def project_path(path: str | Path, start: Path | None = None) -> Path:
@@ -30,15 +27,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def write_together(files: dict[Path, bytes]) -> None:
     """Write all files or, where one cannot be written, none: each beside its place, and then all are renamed."""
-    with ExitStack() as folders:
-        for path in files:
+    parts = {path: path.with_name(f".part-{uuid4().hex}") for path in files}  # threads of one process write too
+    try:
+        for path, part in parts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-        # a folder of its own for each call, since threads of one process write too; a temporary file would be private
-        part = {
-            parent: Path(folders.enter_context(tempfile.TemporaryDirectory(prefix=".part-", dir=parent)))
-            for parent in {path.parent for path in files}
-        }
-        for path, content in files.items():
-            (part[path.parent] / path.name).write_bytes(content)
-        for path in files:
-            os.replace(part[path.parent] / path.name, path)
+            part.write_bytes(files[path])
+        for path, part in parts.items():
+            os.replace(part, path)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)

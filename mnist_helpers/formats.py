@@ -1,7 +1,5 @@
 """The files that images come in: IDX, as MNIST's, and a course's tar of PNG pictures. Nothing is unpacked to disk."""
 
-from __future__ import annotations
-
 import gzip
 import lzma
 import re
@@ -61,22 +59,20 @@ def read_png_tar(path: str | Path) -> tuple[Tensor, Tensor]:
     if not found:
         raise DataError(f"{path} holds no pictures; expected files such as 00001_5.png")
     numbers = sorted(found)
-    images = torch.stack([found[number][0] for number in numbers])
-    labels = torch.tensor([found[number][1] for number in numbers])
-    return _light_on_dark(images, [f"{path}: the picture with ID {number}" for number in numbers]), labels
+    images, labels = zip(*(found[number] for number in numbers), strict=True)
+    return _light_on_dark(torch.stack(images), numbers, path), torch.tensor(labels)
 
 
-def _light_on_dark(images: Tensor, names: list[str]) -> Tensor:
+def _light_on_dark(images: Tensor, numbers: list[int], path: str | Path) -> Tensor:
     """The images, inverted where most have light edges; DataError names one whose whole edge is of the other kind."""
-    inside = torch.zeros(images.shape[1:], dtype=torch.bool)
-    inside[1:-1, 1:-1] = True
-    edges = images[:, ~inside]  # [N, 108]
-    inverted = bool(edges.median(1).values.median() > 127)
-    images, edges = (255 - images, 255 - edges) if inverted else (images, edges)
-    for name, edge in zip(names, edges, strict=True):
-        if edge.min() > 127:
-            kinds = ("dark", "light") if inverted else ("light", "dark")
-            raise DataError(f"{name} has a {kinds[0]} background and most others a {kinds[1]} one; make them alike")
+    edges = torch.cat([images[:, [0, -1]].flatten(1), images[:, 1:-1, [0, -1]].flatten(1)], dim=1)  # [N, 108]
+    kinds = ["light", "dark"]
+    if edges.median(1).values.median() > 127:
+        images, edges, kinds = 255 - images, 255 - edges, kinds[::-1]
+    other = (edges.min(1).values > 127).tolist()
+    if any(other):
+        who = f"{path}: the picture with ID {numbers[other.index(True)]}"
+        raise DataError(f"{who} has a {kinds[0]} background and most others a {kinds[1]} one; make them alike")
     return images
 
 

@@ -1,7 +1,5 @@
 """One progress bar for terminals and live notebooks."""
 
-from __future__ import annotations
-
 import sys
 
 from tqdm import tqdm
@@ -31,7 +29,7 @@ class Progress:
         if self.display:
             self.display.display({"text/plain": text}, raw=True, **update)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         self._show(self.label)
         return self
 

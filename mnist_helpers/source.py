@@ -1,14 +1,12 @@
 """A hash of code: of functions and classes and all that they reach by name: an edit never shows an old result."""
 
-from __future__ import annotations
-
 import dis
 import hashlib
 import inspect
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 
 import numpy as np
 import torch
@@ -16,10 +14,7 @@ import torch
 PACKAGE = __name__.partition(".")[0]
 INSTALLED = {"site-packages", "dist-packages", Path(inspect.__file__).parent.name}
 PLAIN = (str, bytes, int, float, complex, bool, type(None), type(...))
-NOISE = {
-    "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__", "__module__", "__qualname__",
-    "__slotnames__", "_abc_impl",
-}  # fmt: skip
+WRAPPED = ("__wrapped__", "fget", "fset", "fdel")
 
 
 def digest(*roots: type | FunctionType, chosen: Collection[str] = ()) -> str:
@@ -36,10 +31,8 @@ def digest(*roots: type | FunctionType, chosen: Collection[str] = ()) -> str:
 
 class _Reach:
     def __init__(self, chosen: Collection[str]):
-        self.chosen, self.seen = (
-            chosen,
-            {},
-        )  # id -> (number of its first visit, the value, kept so that ids stay its own)
+        self.chosen = chosen
+        self.seen: dict = {}  # id -> (number of its first visit, the value, kept so that ids stay its own)
 
     def of(self, value) -> str:
         """A value as text that is the same in every process."""
@@ -50,57 +43,57 @@ class _Reach:
         if id(value) in self.seen:
             return f"<{self.seen[id(value)][0]}>"
         self.seen[id(value)] = len(self.seen), value
-        if isinstance(value, dict):
-            entries = {key: part for key, part in value.items() if type(key) is str and key in self.chosen} or value
-            return (
-                f"{type(value).__name__}({', '.join(f'{self.of(k)}: {self.of(part)}' for k, part in entries.items())})"
-            )
-        if isinstance(value, tuple | list | set | frozenset):
-            parts = map(self.of, value)
-            return (
-                f"{type(value).__name__}({', '.join(sorted(parts) if isinstance(value, set | frozenset) else parts)})"
-            )
-        if isinstance(value, torch.Tensor | np.ndarray):
-            array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
-            return f"{type(value).__name__}{array.dtype}{array.shape}{hashlib.sha256(array.tobytes()).hexdigest()}"
         return f"{type(value).__name__}({'; '.join(self._parts(value))})"
 
-    def _parts(self, value) -> Iterator[str]:
-        named = isinstance(value, type | FunctionType)
-        if named or callable(value):
-            yield f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"
-        if named and not _is_ours(value.__module__):
+    def _parts(self, value) -> Iterable[str]:
+        if isinstance(value, set | frozenset):
+            return sorted(map(self.of, value))
+        if isinstance(value, tuple | list):
+            return map(self.of, value)
+        if isinstance(value, dict):
+            entries = {key: part for key, part in value.items() if type(key) is str and key in self.chosen} or value
+            return (f"{self.of(key)}: {self.of(part)}" for key, part in entries.items())
+        if isinstance(value, torch.Tensor | np.ndarray):
+            array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+            return f"{array.dtype}{array.shape}", hashlib.sha256(array.tobytes()).hexdigest()
+        return self._of_code(value) if isinstance(value, type | FunctionType) else self._of_object(value)
+
+    def _of_code(self, value: type | FunctionType) -> Iterator[str]:
+        yield f"{value.__module__}.{value.__name__}"
+        if not _is_ours(value.__module__):
             return
         if isinstance(value, FunctionType):
             yield self.of((value.__defaults__, value.__kwdefaults__))
             yield from (self.of(cell.cell_contents) for cell in value.__closure__ or () if _is_full(cell))
             yield from self._code(value.__code__, value.__globals__, value.__doc__)
-        elif isinstance(value, type):
+        else:
             yield self.of((type(value), value.__bases__))
-            own = sorted((key, part) for key, part in vars(value).items() if key not in NOISE and key[:8] != "__annota")
-            yield from (f"{key}={self.of(part)}" for key, part in own if not key.startswith("__dataclass"))
-        elif isinstance(value, MethodType | property | staticmethod | classmethod) or hasattr(value, "__wrapped__"):
-            inside = ("__self__", "__func__", "__wrapped__", "fget", "fset", "fdel")
-            yield from (self.of(getattr(value, key)) for key in inside if hasattr(value, key))
-        else:  # any other object is what it would be pickled as
-            yield self.of(type(value))
-            try:
-                yield self.of(value.__reduce_ex__(2))
-            except Exception:  # such as a lock
-                yield from (f"{key}={self.of(part)}" for key, part in sorted(getattr(value, "__dict__", {}).items()))
+            own = (
+                key for key, part in vars(value).items() if key[:2] != "__" or callable(getattr(part, "__func__", part))
+            )
+            yield from (f"{key}={self.of(vars(value)[key])}" for key in sorted(own) if key[:8] != "__annota")
+
+    def _of_object(self, value) -> Iterator[str]:
+        """What it wraps, and what it would be pickled as."""
+        yield self.of(type(value))
+        yield from (self.of(getattr(value, key)) for key in WRAPPED if hasattr(value, key))
+        try:
+            yield self.of(value.__reduce_ex__(2))
+        except Exception:  # such as a lock
+            yield self.of({key: part for key, part in getattr(value, "__dict__", {}).items() if key[:2] != "__"})
 
     def _code(self, code: CodeType, names: dict, doc: str | None) -> Iterator[str]:
-        yield code.co_code.hex()
         inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-        constants = [constant for constant in code.co_consts[1:] if not isinstance(constant, CodeType)]
-        yield self.of(constants + [first for first in code.co_consts[:1] if first != doc and first not in inner])
-        yield self.of((code.co_names, code.co_varnames, code.co_freevars))
-        for name in dict.fromkeys(
-            i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-        ):
+        constants = [constant for constant in code.co_consts if constant not in inner and constant != doc]
+        yield code.co_code.hex()
+        yield self.of((constants, code.co_names, code.co_varnames, code.co_freevars))
+        loaded = (i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+        for name in dict.fromkeys(loaded):
             yield from self._global(names.get(name), code.co_names)
         for part in inner:
-            yield from self._code(part, names, part.co_consts[0] if part.co_consts else None)
+            first = next(iter(part.co_consts), None)
+            has_doc = isinstance(first, str) and part.co_name[0] != "<"  # which a comprehension has not
+            yield from self._code(part, names, first if has_doc else None)
 
     def _global(self, value, attributes: Collection[str]) -> Iterator[str]:
         """A global; of a module of ours, what the code's attribute names find in it, and in its modules."""
@@ -129,5 +122,5 @@ def _is_ours(module: str | None) -> bool:
 
 def own_modules() -> list[ModuleType]:
     """A student's own files, which may have been changed since they were imported."""
-    names = [name for name in sys.modules if name.partition(".")[0] not in (PACKAGE, "__main__", "__mp_main__")]
-    return [sys.modules[name] for name in names if _is_ours(name)]
+    not_own = (PACKAGE, "__main__", "__mp_main__")
+    return [sys.modules[name] for name in list(sys.modules) if name.partition(".")[0] not in not_own and _is_ours(name)]

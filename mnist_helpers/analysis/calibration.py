@@ -1,7 +1,5 @@
 """Does a network know when it is wrong? Calibration, temperature, and answering only where it is sure."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch.nn.functional as F
 from scipy import optimize, stats
@@ -37,9 +35,8 @@ def calibration_interval(confidences: np.ndarray, hits: np.ndarray, seed: int = 
     Resampling adds its own noise to an error that cannot be below 0, so the interval is of the basic kind:
     2 x estimate - percentiles.
     """
-    hits = np.asarray(hits, dtype=float)
     interval = stats.bootstrap(
-        (np.asarray(confidences), hits), expected_calibration_error, paired=True, vectorized=False, n_resamples=500,
+        (confidences, hits), expected_calibration_error, paired=True, vectorized=False, n_resamples=500,
         method="basic", rng=np.random.default_rng(seed),
     ).confidence_interval  # fmt: skip
     return expected_calibration_error(confidences, hits), max(0.0, float(interval.low)), float(interval.high)

@@ -4,10 +4,8 @@ Every function takes uint8 [N, 28, 28] and gives new images of the same shape; s
 and the same call gives the same images. Where MNIST-C (Mu and Gilmer 2019) defines a kind, its five strengths are used.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,18 +16,8 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from mnist_helpers import data
-from mnist_helpers.data import Digits
 from mnist_helpers.training import models
 from mnist_helpers.training.recipes import Recipe
-
-
-@dataclass(frozen=True)
-class Corruption:
-    """A kind: its function of (images, strength), strengths to try from none upwards, and their label with unit."""
-
-    apply: Callable[[Tensor, float], Tensor]
-    strengths: tuple[float, ...]
-    label: str
 
 
 def shift(images: Tensor, right: int, down: int) -> Tensor:
@@ -50,7 +38,7 @@ def shrink(images: Tensor, share: float) -> Tensor:
 def gaussian_noise(images: Tensor, std: float, seed: int = 0) -> Tensor:
     """Normal noise added to every pixel; std in units of the whole range from white to black."""
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed)).to(images.device)
-    return _to_uint8(images.float() + 255 * std * noise)
+    return (images.float() + 255 * std * noise).round().clamp(0, 255).byte()
 
 
 def gaussian_blur(images: Tensor, std: float) -> Tensor:
@@ -64,7 +52,7 @@ def gaussian_blur(images: Tensor, std: float) -> Tensor:
 def lower_contrast(images: Tensor, share: float) -> Tensor:
     """Every pixel nearer to its image's mean by that share of the distance."""
     means = images.float().mean((1, 2), keepdim=True)
-    return _to_uint8((images.float() - means) * (1 - share) + means)
+    return ((images.float() - means) * (1 - share) + means).round().byte()
 
 
 def cover(images: Tensor, side: float, seed: int = 0) -> Tensor:
@@ -77,10 +65,8 @@ def cover(images: Tensor, side: float, seed: int = 0) -> Tensor:
     return images.masked_fill(rows[:, :, None] & columns[:, None, :], 0)
 
 
-def _to_uint8(values: Tensor) -> Tensor:
-    return values.round().clamp(0, 255).to(torch.uint8)
-
-
+# a kind: its function of (images, strength), strengths to try from none upwards, and their label with unit
+Corruption = namedtuple("Corruption", ["apply", "strengths", "label"])
 CORRUPTIONS = {
     "rotation": Corruption(rotate, (0, 11.5, 22.9, 34.4, 45.8, 57.3), "rotation (degrees)"),
     "size": Corruption(shrink, (0, 0.1, 0.2, 0.3, 0.4, 0.5), "smaller by (share of the size)"),
@@ -91,39 +77,31 @@ CORRUPTIONS = {
 }
 
 
-def accuracies(
-    networks: Mapping[str, Sequence[tuple[nn.Module, Recipe]]],
-    digits: Digits,
-    kinds: Sequence[str] = tuple(CORRUPTIONS),
-) -> pd.DataFrame:
-    """A row for each network's name, member of its list (a seed), kind and strength, with the accuracy in %.
+Networks = Mapping[str, Sequence[tuple[nn.Module, Recipe]]]  # {name: [(model, recipe), ...]}, on the digits' device
 
-    networks: {name: [(model, recipe), ...]}, models on the digits' device.
-    """
-    rows = []
-    for kind in kinds:
-        for strength in CORRUPTIONS[kind].strengths:
-            harder = Digits(CORRUPTIONS[kind].apply(digits.images, strength), digits.labels)
-            for name, member, accuracy in _accuracies(networks, harder):
-                rows.append((name, member, kind, strength, accuracy))
+
+def accuracies(networks: Networks, digits: data.Digits) -> pd.DataFrame:
+    """A row for each network's name, member of its list (a seed), kind and strength, with the accuracy in %."""
+    rows = [
+        (name, member, kind, strength, accuracy)
+        for kind, corruption in CORRUPTIONS.items()
+        for strength in corruption.strengths
+        for name, found in _accuracies(networks, corruption.apply(digits.images, strength), digits.labels).items()
+        for member, accuracy in enumerate(found)
+    ]
     return pd.DataFrame(rows, columns=["network", "member", "kind", "strength", "accuracy"])
 
 
-def shift_maps(
-    networks: Mapping[str, Sequence[tuple[nn.Module, Recipe]]], digits: Digits, steps: Sequence[int] = range(-8, 9, 2)
-) -> dict[str, np.ndarray]:
+def shift_maps(networks: Networks, digits: data.Digits, steps: Sequence[int]) -> dict[str, np.ndarray]:
     """{network's name: accuracy in % [members, down, right]} with all images shifted by these numbers of pixels."""
-    maps = {name: np.empty((len(members), len(steps), len(steps))) for name, members in networks.items()}
-    for y, down in enumerate(steps):
-        for x, right in enumerate(steps):
-            shifted = Digits(shift(digits.images, right, down), digits.labels)
-            for name, member, accuracy in _accuracies(networks, shifted):
-                maps[name][member, y, x] = accuracy
-    return maps
+    found = [_accuracies(networks, shift(digits.images, x, y), digits.labels) for y in steps for x in steps]
+    shape = (-1, len(steps), len(steps))
+    return {name: np.transpose([place[name] for place in found]).reshape(shape) for name in networks}
 
 
-def _accuracies(networks: Mapping, digits: Digits) -> Iterator[tuple[str, int, float]]:
-    for name, members in networks.items():
-        for index, (model, recipe) in enumerate(members):
-            answers = models.predict(model, data.prepare(digits.images, recipe)).argmax(1)
-            yield name, index, 100 * (answers == digits.labels).cpu().double().mean().item()
+def _accuracies(networks: Networks, images: Tensor, labels: Tensor) -> dict[str, list[float]]:
+    def accuracy(model: nn.Module, recipe: Recipe) -> float:
+        answers = models.predict(model, data.prepare(images, recipe)).argmax(1)
+        return 100 * (answers == labels).cpu().double().mean().item()
+
+    return {name: [accuracy(*member) for member in members] for name, members in networks.items()}

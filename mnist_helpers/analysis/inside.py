@@ -1,7 +1,5 @@
 """Looking into a trained network: what its layers put out, and which pixels its answer depends on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,26 +7,24 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from mnist_helpers.data import INK
 from mnist_helpers.training.models import evaluating
 
 
 @contextmanager
-def _recorded(model: nn.Module, kind: type[nn.Module] = nn.Module) -> Iterator[dict[str, Tensor]]:
-    """{layer's name: its output}, as forward passes fill it, of every layer of that kind without layers of its own."""
+def _recorded(model: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """{layer's name: its output}, as forward passes fill it, of every layer without layers of its own."""
+    names = {layer: name for name, layer in model.named_modules() if not list(layer.children())}
     outputs: dict[str, Tensor] = {}
-    hooks = [
-        # a clone, since an activation in place overwrites what the layer before it gave
-        layer.register_forward_hook(lambda _, __, out, name=name: outputs.__setitem__(name, out.detach().clone()))
-        for name, layer in model.named_modules()
-        if isinstance(layer, kind) and not list(layer.children())
-    ]
-    try:
+
+    def keep(layer, inputs, output):
+        if layer in names:  # a clone, since an activation in place overwrites what the layer before it gave
+            outputs[names[layer]] = output.detach().clone()
+
+    with register_module_forward_hook(keep):
         yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 @torch.no_grad()
@@ -42,7 +38,7 @@ def layer_outputs(model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
 def layer_signals(model: nn.Module, inputs: Tensor, labels: Tensor) -> pd.DataFrame:
     """What flows through each linear layer for one batch: mean |output| and the norm of the weights' gradient."""
     model.zero_grad()
-    with _recorded(model, nn.Linear) as outputs:
+    with _recorded(model) as outputs:
         F.cross_entropy(model(inputs), labels).backward()
     return pd.DataFrame(
         {
@@ -50,7 +46,8 @@ def layer_signals(model: nn.Module, inputs: Tensor, labels: Tensor) -> pd.DataFr
             "mean |output|": outputs[name].abs().mean().item(),
             "gradient norm": layer.weight.grad.norm().item(),
         }
-        for name, layer in ((name, model.get_submodule(name)) for name in outputs)
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear)
     )
 
 
@@ -96,6 +93,6 @@ def near_ink(images: Tensor, reach: int = 2) -> Tensor:
 
 def neighbour_correlation(weights: Tensor) -> float:
     """Correlation between the weights of pixels beside or below each other; weights: [N, H, W] as images."""
-    pairs = [(weights[:, :, 1:], weights[:, :, :-1]), (weights[:, 1:], weights[:, :-1])]
-    first, second = (torch.cat([pair[side].flatten() for pair in pairs]) for side in (0, 1))
+    first = torch.cat([weights[:, :, 1:].flatten(), weights[:, 1:].flatten()])
+    second = torch.cat([weights[:, :, :-1].flatten(), weights[:, :-1].flatten()])
     return torch.corrcoef(torch.stack([first, second]).cpu().double())[0, 1].item()

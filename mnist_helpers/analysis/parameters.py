@@ -1,11 +1,10 @@
 """The derivation: a model and an input shape in, one row a layer out, with formula, count, MACs and output shape."""
 
-from __future__ import annotations
-
 import copy
 import re
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -106,39 +105,34 @@ def derive(model: nn.Module, input_shape: tuple[int, int, int]) -> Derivation:
     in COUNTED, held by a container or never used are a ParameterError; so is an input the model does not take.
     Operations outside of modules have no parameters and are not seen. The model stays as it is.
     """
+    if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+        raise ParameterError(f"input_shape is {input_shape}: give (channels, height, width), without the batch.")
     model = copy.deepcopy(model).eval()  # the caller's stays as it is, whatever happens
     names = {module: name or type(module).__name__ for name, module in model.named_modules()}
     for module, name in names.items():
-        _check(module, name)
-    if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
-        raise ParameterError(f"input_shape is {input_shape}: give (channels, height, width), without the batch.")
-    derivation = Derivation(tuple(input_shape), tuple(_trace(model, input_shape, names)))
-    called = {row.name for row in derivation.rows}
-    idle = [name for module, name in names.items() if name not in called and list(module.parameters(recurse=False))]
-    if idle:
-        raise ParameterError(f"layer {idle[0]} was never called by the model's forward: use it or remove it.")
-    assert derivation.total == sum(p.numel() for p in model.parameters()), f"{derivation.total:,} is not the model's"
-    return derivation
-
-
-def _check(module: nn.Module, name: str) -> None:
-    own = dict(module.named_parameters(recurse=False))
-    if own and list(module.children()):
-        where = f"{name} ({type(module).__name__}) is a container and owns the parameter {next(iter(own))} itself"
-        raise ParameterError(f"{where}: move it into a layer of its own.")
-    unknown = set(own) - {"weight", "bias"} if isinstance(module, COUNTED) else own
-    if unknown or any(nn.parameter.is_lazy(p) for p in own.values()):
-        raise ParameterError(
-            f"layer {name} ({type(module).__name__}) has parameters that derive has no formula for: "
-            "use Conv2d, Linear or BatchNorm, or add its formula to mnist_helpers/analysis/parameters.py."
-        )
+        own, layer = dict(module.named_parameters(recurse=False)), f"{name} ({type(module).__name__})"
+        if own and list(module.children()):
+            owns = f"is a container and owns the parameter {next(iter(own))} itself"
+            raise ParameterError(f"{layer} {owns}: move it into a layer of its own.")
+        known = isinstance(module, COUNTED) and not any(map(nn.parameter.is_lazy, own.values()))
+        if own and not (known and own.keys() <= {"weight", "bias"}):
+            raise ParameterError(
+                f"layer {layer} has parameters that derive has no formula for: "
+                "use Conv2d, Linear or BatchNorm, or add its formula to mnist_helpers/analysis/parameters.py."
+            )
+    rows = _trace(model, input_shape, names)
+    called = {row.name for row in rows}
+    for module, name in names.items():
+        if name not in called and list(module.parameters(recurse=False)):
+            raise ParameterError(f"layer {name} was never called by the model's forward: use it or remove it.")
+    return Derivation(tuple(input_shape), tuple(rows))
 
 
 @torch.no_grad()
 def _trace(model: nn.Module, input_shape: tuple[int, int, int], names: dict[nn.Module, str]) -> list[Row]:
     """The rows of one zero image through the model, whose layers get hooks."""
     image = next(model.parameters(), torch.empty(0)).new_zeros((1, *input_shape))
-    fields = {id(image): (image, (1, 1, 1, 1))}  # a tensor's receptive field and step, height and width of each
+    image.field = np.ones((2, 2), int)  # see _field
     rows, counted, running = [], set(), []
 
     def before(module, inputs):
@@ -146,9 +140,8 @@ def _trace(model: nn.Module, input_shape: tuple[int, int, int], names: dict[nn.M
 
     def after(module, inputs, output):
         output = output[0] if isinstance(output, tuple) else output
-        field = _field(module, inputs[0], output, fields.get(id(inputs[0]), (None, None))[1])
-        fields[id(output)] = output, field  # the tensor is kept, so that its id stays its own
-        rows.append(_row(names[module], module, output, counted, field))
+        output.field = _field(module, inputs[0], output)
+        rows.append(_row(names[module], module, output, counted))
         running.clear()
 
     for leaf in (module for module in names if not list(module.children())):
@@ -164,21 +157,21 @@ def _trace(model: nn.Module, input_shape: tuple[int, int, int], names: dict[nn.M
     return rows
 
 
-def _row(name: str, module: nn.Module, output: Tensor, counted: set[int], field: tuple | None) -> Row:
+def _row(name: str, module: nn.Module, output: Tensor, counted: set[int]) -> Row:
     kind = next((base.__name__ for base in COUNTED if isinstance(module, base)), type(module).__name__)
-    fresh = {key: p.numel() for key, p in module.named_parameters(recurse=False) if id(p) not in counted}
-    counted.update(id(p) for p in module.parameters(recurse=False))
+    own = dict(module.named_parameters(recurse=False))
+    fresh = {key: p.numel() for key, p in own.items() if id(p) not in counted}
+    counted.update(map(id, own.values()))
     weights, biases = fresh.get("weight", 0), fresh.get("bias", 0)
     words, numbers = _formula(module)
-    if len(fresh) < len(list(module.parameters(recurse=False))):  # shared with a layer above, in part or wholly
+    if len(fresh) < len(own):  # shared with a layer above, in part or wholly
         words, numbers = "new weights + new biases", f"{weights:,} + {biases:,}"
     numbers += f" = {weights + biases:,}" * bool(words)
-    # each output value takes one multiply-accumulate for each weight that it reads
+    values = output[0].numel()  # each takes one multiply-accumulate for each weight that it reads
     reads = module.weight[0].numel() if isinstance(module, nn.Conv2d | nn.Linear) else 0
-    return Row(
-        name, kind, tuple(output.shape[1:]), words, numbers, weights, biases, weights + biases,
-        reads * output[0].numel(), output[0].numel(), field and field[:2],
-    )  # fmt: skip
+    field = None if output.field is None else tuple(output.field[0].tolist())
+    shape, count = tuple(output.shape[1:]), weights + biases
+    return Row(name, kind, shape, words, numbers, weights, biases, count, reads * values, values, field)
 
 
 def _formula(module: nn.Module) -> tuple[str, str]:
@@ -186,38 +179,32 @@ def _formula(module: nn.Module) -> tuple[str, str]:
     if isinstance(module, BATCH_NORMS) and module.affine:
         return "channels + channels", f"{module.num_features} + {module.num_features}"
     if isinstance(module, nn.Linear):
-        words, out = "in features × out features", "features"
-        numbers = f"{module.in_features} × {module.out_features}"
+        words, sizes, out = "in features × out features", (module.in_features, module.out_features), "features"
     elif isinstance(module, nn.Conv2d):
         words, out = "in channels × out channels × kernel height × kernel width", "channels"
-        numbers = " × ".join(map(str, (module.in_channels, module.out_channels, *module.kernel_size)))
-        if module.groups > 1:
-            words, numbers = f"{words} / groups", f"{numbers} / {module.groups}"
+        sizes = (module.in_channels, module.out_channels, *module.kernel_size)
     else:
         return "", ""
-    biases = 0 if module.bias is None else len(module.bias)
-    return (f"{words} + out {out}", f"{numbers} + {biases}") if biases else (words, numbers)
+    numbers = " × ".join(map(str, sizes))
+    if getattr(module, "groups", 1) > 1:
+        words, numbers = f"{words} / groups", f"{numbers} / {module.groups}"
+    return (words, numbers) if module.bias is None else (f"{words} + out {out}", f"{numbers} + {len(module.bias)}")
 
 
-def _field(module: nn.Module, x: Tensor, output: Tensor, before: tuple | None) -> tuple | None:
-    """Receptive field and step after a layer, (height, width, step down, step right), from those before it."""
-    if any(base.__module__ in POINTWISE for base in type(module).__mro__) or isinstance(
-        module, (*BATCH_NORMS, nn.Identity)
-    ):
-        return before
-    if before is None or not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)):
+def _field(module: nn.Module, x: Tensor, output: Tensor) -> np.ndarray | None:
+    """[receptive field, step] of a layer's output values, each (height, width) in input pixels, from those of x."""
+    field = getattr(x, "field", None)
+    pointwise = any(base.__module__ in POINTWISE for base in type(module).__mro__)
+    if pointwise or isinstance(module, (*BATCH_NORMS, nn.Identity)):
+        return field
+    if field is None or not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)):
         return None
     if isinstance(module, nn.AdaptiveAvgPool2d):  # windows that differ in size by one are taken at the larger
-        kernel = stride = tuple(-(-n // m) for n, m in zip(x.shape[-2:], output.shape[-2:], strict=True))
+        kernel = stride = -(-np.array(x.shape[-2:]) // output.shape[-2:])
     else:
-        kernel, stride = _pair(module.kernel_size), _pair(module.stride)
-    gaps = _pair(getattr(module, "dilation", 1))
-    size = tuple(r + (k - 1) * d * s for r, k, d, s in zip(before[:2], kernel, gaps, before[2:], strict=True))
-    return size + tuple(s * n for s, n in zip(before[2:], stride, strict=True))
-
-
-def _pair(value) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
+        kernel, stride = np.array(module.kernel_size), module.stride
+    size, step = field
+    return np.array([size + (kernel - 1) * getattr(module, "dilation", 1) * step, step * stride])
 
 
 def _latex_words(words: str) -> str:

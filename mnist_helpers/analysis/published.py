@@ -4,8 +4,6 @@ The original report is MNIST_Classification, assignment 2 of "Artificial neural 
 Korean). Its "validation" is the MNIST test set. Its claims are kept as printed, its errors included.
 """
 
-from __future__ import annotations
-
 ORIGINAL_LENET5_TOTAL = 61_806  # as printed; its own five layer counts sum to 61,706
 ORIGINAL_MLP_TOTAL = 234_146  # as printed; its own three layer counts sum to 235,146
 ORIGINAL_LENET5_LAYERS = (156, 2_416, 48_120, 10_164, 850)

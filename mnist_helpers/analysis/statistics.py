@@ -1,7 +1,5 @@
 """From logits and histories to counts, intervals and tests. Reads results; never trains."""
 
-from __future__ import annotations
-
 import statistics
 import timeit
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """DrawDigit: draw a digit in a notebook with mouse or finger, and see both networks answer."""
 
-from __future__ import annotations
-
 import base64
 import io
 from pathlib import Path
@@ -31,12 +29,10 @@ class DrawDigit(anywidget.AnyWidget):
 
     @traitlets.observe("picture")
     def _answer(self, change: dict) -> None:
-        if not change["new"]:
-            self.answers = {}
-            return
+        address = change["new"]
         try:
-            content = io.BytesIO(base64.b64decode(change["new"].removeprefix(PREFIX)))
-            self.answers = read_drawing(Image.open(content, formats=["PNG"]))
+            content = io.BytesIO(base64.b64decode(address.removeprefix(PREFIX)))
+            self.answers = read_drawing(Image.open(content, formats=["PNG"])) if address else {}
         except (DigitError, ValueError, OSError) as error:
             self.answers = {"message": str(error)}
 
@@ -47,12 +43,12 @@ def read_drawing(picture: Image.Image) -> dict[str, dict]:
     {"prepared": {"pixels": [784 values 0 to 255], "answers": {network: [10 probabilities]}}, "unprepared": ...}
     DigitError where there is not one digit.
     """
-    views = {}
-    for key, prepare in (("prepared", to_mnist), ("unprepared", only_smaller)):
-        image = prepare(picture)
+
+    def view(image: Tensor) -> dict:
         answers = {name: probabilities(image, network) for name, network in NETWORKS.items()}
-        views[key] = {"pixels": image.flatten().tolist(), "answers": answers}
-    return views
+        return {"pixels": image.flatten().tolist(), "answers": answers}
+
+    return {"prepared": view(to_mnist(picture)), "unprepared": view(only_smaller(picture))}
 
 
 def only_smaller(picture: Image.Image) -> Tensor:

@@ -1,14 +1,12 @@
 """A drawn or photographed digit made into MNIST's form, and read by a network."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from scipy import ndimage
 from torch import Tensor
 
@@ -66,18 +64,12 @@ def to_mnist(picture: str | Path | Image.Image) -> Tensor:
     ink = find_digit(_darkness(_open(picture)))
     ink = ink[ndimage.find_objects((ink > 0).astype(int))[0]]
     ink = _thickened(ink / ink.max())  # a darker speck beside it may have set the scale
-    scale = BOX / max(ink.shape)
-    size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
-    small = np.array(Image.fromarray((255 * ink / ink.max()).astype(np.uint8)).resize(size, Image.Resampling.BOX))
-    image = np.zeros((SIZE, SIZE), np.uint8)
-    image[tuple(_centred(*place) for place in zip(small.shape, ndimage.center_of_mass(small), strict=True))] = small
-    return torch.from_numpy(image)
-
-
-def _centred(side: int, centre: float) -> slice:
-    """Where `side` pixels go in SIZE so that `centre` is in the middle, to the whole pixel, and none is lost."""
-    start = min(max(round(SIZE / 2 - centre), 0), SIZE - side)
-    return slice(start, start + side)
+    large = Image.fromarray((255 * ink / ink.max()).astype(np.uint8))
+    small = ImageOps.contain(large, (BOX, BOX), Image.Resampling.BOX)
+    image, middle = Image.new("L", (SIZE, SIZE)), ndimage.center_of_mass(np.asarray(small))[::-1]
+    corner = (min(max(round(SIZE / 2 - at), 0), SIZE - n) for at, n in zip(middle, small.size, strict=True))
+    image.paste(small, tuple(corner))  # to the whole pixel, and inside
+    return torch.from_numpy(np.array(image))
 
 
 def find_digit(darkness: np.ndarray) -> np.ndarray:
@@ -88,27 +80,19 @@ def find_digit(darkness: np.ndarray) -> np.ndarray:
     mask = darkness > 0.4 * strongest
     if mask.mean() > 0.5:
         raise DigitError("No digit was found: more than half of the picture is ink. Leave some background around it.")
-    labels, n = ndimage.label(mask, np.ones((3, 3)))
-    groups = _beside_each_other(ndimage.find_objects(labels), np.bincount(labels.flat, minlength=n + 1)[1:])
-    if len(groups) > 1:
-        raise DigitError(f"The picture shows {len(groups)} separate signs. Crop it to one digit.")
-    near = ndimage.binary_dilation(np.isin(labels, groups[0]), iterations=2)  # with the pale edge of the strokes
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    areas = np.bincount(labels.flat)[1:]
+    parts = np.isin(labels, 1 + np.flatnonzero(areas >= 0.04 * areas.max()))  # without specks
+    # parts that overlap or nearly touch sideways are one sign: its columns are a run without a wide gap
+    gap = int(0.06 * max(box[0].stop - box[0].start for box in ndimage.find_objects(labels * parts) if box)) + 1
+    columns = ndimage.binary_closing(np.pad(parts.any(0), gap), np.ones(gap))[gap:-gap]
+    run_of_column, _ = ndimage.label(columns)
+    weights = np.bincount(run_of_column, parts.sum(0))[1:]
+    signs = 1 + np.flatnonzero(weights >= 0.2 * weights.max())
+    if len(signs) > 1:
+        raise DigitError(f"The picture shows {len(signs)} separate signs. Crop it to one digit.")
+    near = ndimage.binary_dilation(parts & (run_of_column == signs[0]), iterations=2)  # with the strokes' pale edge
     return np.where(near, np.clip(darkness / strongest, 0, 1), 0)
-
-
-def _beside_each_other(boxes: list[tuple[slice, slice]], areas: np.ndarray) -> list[list[int]]:
-    """The labels of the parts, from left to right, in groups that overlap or nearly touch sideways; specks left out."""
-    parts = sorted((box[1].start, box[1].stop, k) for k, box in enumerate(boxes) if areas[k] >= 0.04 * areas.max())
-    tallest = max(boxes[k][0].stop - boxes[k][0].start for *_, k in parts)
-    groups, end = [], -np.inf
-    for start, stop, k in parts:
-        if start <= end + 0.06 * tallest:
-            groups[-1].append(k)
-        else:
-            groups.append([k])
-        end = max(end, stop)
-    weights = [areas[group].sum() for group in groups]
-    return [[k + 1 for k in group] for group, w in zip(groups, weights, strict=True) if w >= 0.2 * max(weights)]
 
 
 def _thickened(ink: np.ndarray) -> np.ndarray:
@@ -123,14 +107,10 @@ def _thickened(ink: np.ndarray) -> np.ndarray:
 
 
 def _darkness(grey: np.ndarray) -> np.ndarray:
-    """How far each pixel lies from the background around it towards the ink, 0 to 1; grey: float [H, W] in 0 to 1.
-
-    The background is the median of a wide window, so a soft shadow is no ink; ink is what deviates from it most, dark
-    or light.
-    """
+    """How far each pixel lies from the background towards the ink, dark or light, 0 to 1; grey: [H, W] in 0 to 1."""
     coarse = Image.fromarray(grey.astype(np.float32))
     coarse.thumbnail((48, 48), Image.Resampling.BOX)
-    median = ndimage.median_filter(np.asarray(coarse), size=31, mode="nearest")
+    median = ndimage.median_filter(np.asarray(coarse), size=31, mode="nearest")  # wide, so a soft shadow is no ink
     background = np.asarray(Image.fromarray(median).resize(grey.shape[::-1], Image.Resampling.BILINEAR))
     difference = background - grey
     dark, light = (np.quantile(np.clip(sign * difference, 0, None), 0.999) for sign in (1, -1))
@@ -144,26 +124,20 @@ def _open(picture: str | Path | Image.Image) -> np.ndarray:
         if image.width * image.height > MAX_PIXELS:
             size = f"{image.width * image.height / 1e6:.0f} megapixels, too many to open safely"
             raise DigitError(f"The picture has {size}. Save it with at most {MAX_PIXELS / 1e6:.0f}.")
-        image = ImageOps.exif_transpose(image)
-        image.load()
+        image = ImageOps.exif_transpose(image)  # which reads it
     except FileNotFoundError as error:
         raise DigitError(f"There is no file {picture}.") from error
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         raise DigitError(f"{picture} is not a picture that can be read ({error}). Use a PNG or JPEG file.") from error
     if image.mode[0] in "IF":  # more than 8 bits a pixel, as scanners write: its own darkest and lightest are the range
         values = np.asarray(image, dtype=np.float64)
         values = np.nan_to_num(values - np.nanmin(values))
         image = Image.fromarray((255 * values / max(values.max(), 1e-9)).astype(np.uint8))
-    image = _on_paper(image)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        grey, alpha = np.asarray(image.convert("L"), float), np.asarray(image.getchannel("A"), float) / 255
+        paper = 255 if (grey * alpha).sum() < 127.5 * alpha.sum() else 0  # white under dark ink, black under light
+        image = Image.fromarray((grey * alpha + paper * (1 - alpha)).astype(np.uint8))
+    image = image.convert("L")
     image.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
     return np.asarray(image, dtype=np.float64) / 255
-
-
-def _on_paper(image: Image.Image) -> Image.Image:
-    """In greys; what is transparent becomes white under dark ink and black under light ink."""
-    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
-        return image.convert("L")
-    image = image.convert("RGBA")
-    grey, alpha = np.asarray(image.convert("L"), float), np.asarray(image.getchannel("A"), float) / 255
-    paper = 255 if (grey * alpha).sum() < 127.5 * alpha.sum() else 0
-    return Image.fromarray((grey * alpha + paper * (1 - alpha)).astype(np.uint8))

@@ -1,6 +1,7 @@
 """The networks drawn to scale, and where their parameters and work sit. Every number is read from a derivation."""
 
 from collections.abc import Mapping
+from math import prod
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Polygon, Rectangle
 
 from mnist_helpers.analysis.parameters import Derivation
-from mnist_helpers.plots import COLOURS, colour
-from mnist_helpers.plots.parts import PAGE, WIDTH, bare, bars, legend, panels
+from mnist_helpers.plots import COLOURS, PAGE, WIDTH, bare, bars, colour, legend, panels
 
 SMALL = 8  # points: text inside a drawing
+CENTRED = {"ha": "center", "fontsize": SMALL}
 PER_UNIT = 4  # a vector's values that are as tall as one pixel of a map
 STEP = 0.75  # pixels between one map of a stack and the next, across and up
 
@@ -38,10 +39,14 @@ def draw_kernel(size: int = 32, kernel: int = 5) -> Figure:
     axes[0].add_patch(Rectangle((corner, corner), kernel, kernel, facecolor=_tint(shade), edgecolor=shade, lw=1.5))
     axes[2].add_patch(Rectangle((corner, corner), 1, 1, facecolor=shade, edgecolor=shade, lw=1.5))
     for i in range(kernel**2):
-        axes[1].text(i % kernel + 0.5, i // kernel + 0.5, f"$w_{{{i + 1}}}$", ha="center", va="center", fontsize=SMALL)
+        axes[1].text(i % kernel + 0.5, i // kernel + 0.5, f"$w_{{{i + 1}}}$", va="center", **CENTRED)
     for y in (0, 1):
-        _link(figure, axes[0], (corner + kernel, corner + kernel * y), axes[1], (0, kernel * y))
-        _link(figure, axes[1], (kernel, kernel * y), axes[2], (corner, corner + y))
+        for k, start, end in (
+            (0, (corner + kernel, corner + kernel * y), (0, kernel * y)),
+            (1, (kernel, kernel * y), (corner, corner + y)),
+        ):
+            ends = {"axesA": axes[k], "axesB": axes[k + 1], "in_layout": False}
+            figure.add_artist(ConnectionPatch(start, end, "data", color="0.4", lw=0.7, ls="--", **ends))
     return figure
 
 
@@ -50,17 +55,22 @@ def draw_lenet5(derivation: Derivation) -> Figure:
 
     Activations and flattening are left out.
     """
-    gap, x = 16, 0.0
+    gap, x, shade = 16, 0.0, COLOURS["LeNet-5"]
     figure, (ax,) = panels(1, 1, 1.95)
     rows = [row for row in derivation.rows if row.parameters or row.kind.endswith("Pool2d")]
     nodes = [(row.label, row.output_shape, f"{row.kind}\n{row.parameters:,}") for row in rows]
     for label, shape, below in [("input", derivation.input_shape, ""), *nodes]:
         if below:
             ax.annotate("", (x - 2, 0), (x - gap + 2, 0), arrowprops={"arrowstyle": "->", "lw": 0.8})
-            ax.text(x - gap / 2, -21, below, ha="center", va="top", fontsize=SMALL)
-        width = _maps(ax, x, shape, COLOURS["LeNet-5"])
+            ax.text(x - gap / 2, -21, below, va="top", **CENTRED)
+        vector = len(shape) < 3 or shape[-1] == 1
+        count, height, width = (1, shape[0] / PER_UNIT, 3) if vector else shape
+        colours = (shade, "black") if vector else (_tint(shade), shade)
+        for k in range(count)[::-1]:  # maps lie behind one another
+            _box(ax, x + STEP * k, width, height, *colours, STEP * (k - (count - 1) / 2))
+        width += STEP * (count - 1)
         size = " × ".join(str(n) for n in shape if n > 1 or label == "input")
-        ax.text(x + width / 2, 21, f"{label}\n{size}", ha="center", va="bottom", fontsize=SMALL)
+        ax.text(x + width / 2, 21, f"{label}\n{size}", va="bottom", **CENTRED)
         x += width + gap
     ax.set(xlim=(-4, x - gap + 6), ylim=(-32, 32))
     ax.set_axis_off()
@@ -71,21 +81,18 @@ def draw_mlp(derivation: Derivation) -> Figure:
     """A multilayer perceptron: each vector as a bar to scale, between two of them every value with every value."""
     shade, x, gap, wide = COLOURS["MLP"], 0.0, 250, 24
     figure, (ax,) = panels(1, 1, 2.6)
-    first, shape = derivation.layers[0], " × ".join(map(str, derivation.input_shape))
-    pixels = first.weights // first.activations
-    ax.text(wide / 2, pixels / 2 + 20, f"input\n{shape} = {pixels}", ha="center", va="bottom", fontsize=SMALL)
+    inputs = pixels = prod(derivation.input_shape)
+    shape = " × ".join(map(str, derivation.input_shape))
+    ax.text(wide / 2, pixels / 2 + 20, f"input\n{shape} = {pixels}", va="bottom", **CENTRED)
     _box(ax, x, wide, pixels, "white", shade)
     for row in derivation.layers:
-        inputs, outputs = row.weights // row.activations, row.activations
-        x += wide
+        outputs, x = row.activations, x + wide
         corners = [(x, inputs / 2), (x + gap, outputs / 2), (x + gap, -outputs / 2), (x, -inputs / 2)]
         ax.add_patch(Polygon(corners, facecolor=_tint(shade), lw=0))
-        ax.text(
-            x + gap / 2, -pixels / 2 - 15, row.numbers.replace(" = ", "\n= "), ha="center", va="top", fontsize=SMALL
-        )
-        x += gap
+        ax.text(x + gap / 2, -pixels / 2 - 15, row.numbers.replace(" = ", "\n= "), va="top", **CENTRED)
+        inputs, x = outputs, x + gap
         _box(ax, x, wide, outputs, shade)
-        ax.text(x + wide / 2, outputs / 2 + 20, f"{outputs}", ha="center", va="bottom", fontsize=SMALL)
+        ax.text(x + wide / 2, outputs / 2 + 20, f"{outputs}", va="bottom", **CENTRED)
     ax.set(xlim=(-100, x + 2 * wide), ylim=(-pixels / 2 - 110, pixels / 2 + 120))
     ax.set_axis_off()
     return figure
@@ -113,26 +120,9 @@ def draw_budget(derivations: Mapping[str, Derivation]) -> Figure:
     return figure
 
 
-def _maps(ax: Axes, x: float, shape: tuple[int, ...], shade: str) -> float:
-    """Draw [C, H, W] maps behind one another, or a vector as a bar, from x on; their width comes back."""
-    if len(shape) < 3 or shape[-1] == 1:
-        _box(ax, x, 3, shape[0] / PER_UNIT, shade)
-        return 3
-    count, height, width = shape
-    for k in reversed(range(count)):
-        _box(ax, x + STEP * k, width, height, _tint(shade), shade, STEP * (k - (count - 1) / 2))
-    return width + STEP * (count - 1)
-
-
 def _box(ax: Axes, x: float, width: float, height: float, face, edge="black", y: float = 0) -> None:
     """A rectangle from x on, its middle at the height y."""
     ax.add_patch(Rectangle((x, y - height / 2), width, height, facecolor=face, edgecolor=edge, lw=0.6, zorder=2))
-
-
-def _link(figure: Figure, first: Axes, start: tuple[float, float], second: Axes, end: tuple[float, float]) -> None:
-    line = ConnectionPatch(start, end, "data", "data", axesA=first, axesB=second, color="0.4", lw=0.7, ls="--")
-    line.set_in_layout(False)
-    figure.add_artist(line)
 
 
 def _tint(colour: str, strength: float = 0.3) -> tuple[float, ...]:

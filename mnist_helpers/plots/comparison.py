@@ -5,8 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from mnist_helpers.plots import colour
-from mnist_helpers.plots.parts import bars, interval, legend, named_rows, note, panels
+from mnist_helpers.plots import bars, colour, interval, legend, named_rows, note, panels
 
 PRICES = {
     "parameters": "parameters", "macs": "MACs an image", "seconds": "training time (s)",
@@ -29,19 +28,17 @@ def accuracies(summaries: dict, known: float) -> Figure:
 
 def confusion_matrices(matrices: dict[str, np.ndarray]) -> Figure:
     """Errors only: the diagonal (right answers) is left blank, so that single errors can be seen."""
-    several = len(matrices) > 2  # then they are smaller, and the count of errors has a line of its own
-    labels = ("answer", "true class")
-    figure, axes = panels(
-        len(matrices), 3 if several else 2, 0.7 if several else 0.2, *labels, square=True, sharey=True
-    )
+    # more than two are smaller, and the count of errors has a line of its own
+    columns, room, gap = (3, 0.7, ":\n") if len(matrices) > 2 else (2, 0.2, ": ")
+    figure, axes = panels(len(matrices), columns, room, "answer", "true class", square=True, sharey=True)
     top = max((matrix - np.diag(np.diag(matrix))).max() for matrix in matrices.values())
     for ax, (name, matrix) in zip(axes, matrices.items(), strict=True):
         blank = np.eye(10, dtype=bool) | (matrix == 0)
-        errors, labels = matrix.sum() - np.trace(matrix), (ax.get_xlabel(), ax.get_ylabel())
+        labels = {"xlabel": ax.get_xlabel(), "ylabel": ax.get_ylabel()}
         sns.heatmap(matrix, mask=blank, annot=True, fmt="d", cmap="Greys", vmin=0, vmax=1.4 * top, cbar=False,
                     square=True, linewidths=0.4, linecolor="0.85", annot_kws={"size": 7}, ax=ax)  # fmt: skip
-        ax.set(xlabel=labels[0], ylabel=labels[1])  # seaborn took them away
-        ax.set_title(f"{name}:\n{errors} errors" if several else f"{name}: {errors} errors", color=colour(name))
+        ax.set(**labels)  # seaborn took them away
+        ax.set_title(f"{name}{gap}{matrix.sum() - np.trace(matrix)} errors", color=colour(name))
         ax.tick_params(length=0, rotation=0)
         sns.despine(ax=ax, left=True, bottom=True)
         ax.grid(False)

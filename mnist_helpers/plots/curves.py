@@ -5,8 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mnist_helpers.plots import HATCHES, LINES, colour
-from mnist_helpers.plots.parts import band, bars, interval, legend, line, named_rows, note, panels
+from mnist_helpers.plots import HATCHES, band, bars, colour, interval, legend, named_rows, note, panels
 
 Histories = list[list[dict]]
 QUANTITIES = {"loss": "cross-entropy (nats)", "accuracy": "accuracy (%)"}
@@ -24,7 +23,7 @@ def by_epoch(histories: Histories, key: str) -> dict[int, list[float]]:
 def training_curves(groups: dict[str, Histories], original: list[dict] | None = None, log_loss=False) -> Figure:
     """The four plots: loss and accuracy on training and test images; the mean over seeds in a band of all of them.
 
-    groups: {network's name: one history a seed}, where seeds may have stopped at different epochs, see parts.band;
+    groups: {network's name: one history a seed}, where seeds may have stopped at different epochs, see plots.band;
     original: the published curve, dotted.
     """
     figure, axes = panels(4, 2, 2.3, "epoch", sharex=True, sharey=False if log_loss else "row")
@@ -32,10 +31,9 @@ def training_curves(groups: dict[str, Histories], original: list[dict] | None = 
     for ax, (quantity, split) in zip(axes, keys, strict=True):
         key = f"{split}_{quantity}"
         for k, (name, histories) in enumerate(groups.items()):
-            band(ax, by_epoch(histories, key), name, colour(name), line(k))
+            band(ax, by_epoch(histories, key), name, colour(name), k)
         if original:
-            published = by_epoch([original], key)
-            band(ax, published, "original report", colour("original"), ":", marker=".", ms=3, lw=1)
+            band(ax, by_epoch([original], key), "original report", colour("original"), ls=":", marker=".", ms=3, lw=1)
         ax.set_title(f"{quantity}, {SPLITS[split]}")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if split == "train":
@@ -49,20 +47,20 @@ def training_curves(groups: dict[str, Histories], original: list[dict] | None = 
 def overfitting(histories: Histories, name: str) -> Figure:
     """Training against test loss, and accuracy, with the epoch of the smallest mean test loss marked.
 
-    Means are over the seeds that have the epoch, see parts.band, and the marked one is as from lowest_test_loss.
+    Means are over the seeds that have the epoch, see plots.band, and the marked one is as from lowest_test_loss.
     """
     figure, axes = panels(2, 2, 2.6, "epoch")
     lowest = lowest_test_loss(histories)
     for ax, (quantity, label) in zip(axes, QUANTITIES.items(), strict=True):
-        band(ax, by_epoch(histories, f"train_{quantity}"), "training", colour(name), LINES[1])
+        band(ax, by_epoch(histories, f"train_{quantity}"), "training", colour(name), 1)
         band(ax, by_epoch(histories, f"test_{quantity}"), "test", colour(name))
         ax.axvline(lowest, color="0.4", lw=0.8)
         ax.set_ylabel(label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].legend(loc="center right")  # for both: on the right it would lie on a curve or on the line
     whose = " of all seeds" if len(set(map(len, histories))) > 1 else ""  # the mean of fewer may be lower later
-    text = f"lowest test loss{whose}:\nepoch {lowest}"
-    note(axes[0], text, (lowest, axes[0].get_ylim()[1]), (4, -2), va="top", color="0.3")
+    place = (lowest, axes[0].get_ylim()[1])
+    note(axes[0], f"lowest test loss{whose}:\nepoch {lowest}", place, (4, -2), va="top", color="0.3")
     return figure
 
 

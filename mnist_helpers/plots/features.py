@@ -10,8 +10,7 @@ from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from mnist_helpers.plots import COLOURS
-from mnist_helpers.plots.parts import PAGE, WIDTH, bare
+from mnist_helpers.plots import COLOURS, PAGE, WIDTH, bare
 
 WEIGHTS = "RdGy"  # diverging: negative red, positive dark grey, zero white
 
@@ -41,20 +40,17 @@ def feature_maps(image: Tensor, layers: dict[str, Tensor], answer: str) -> Figur
 
 def weights(groups: dict[str, Tensor], columns: int = 12) -> Figure:
     """Weights as images, a group a block of rows; each from minus to plus its own largest size. groups: [N, H, W]."""
-    rows = [
-        (title if start == 0 else "", images[start : start + columns])
-        for title, images in groups.items()
-        for start in range(0, len(images), columns)
-    ]
-    figure, grid = plt.subplots(len(rows), columns, squeeze=False)
-    figure.set_size_inches(WIDTH, WIDTH / columns * len(rows) + 0.25 * len(groups))
-    for axes, (title, images) in zip(grid, rows, strict=True):
-        axes[0].set_title(title, fontsize=9)
-        for ax in axes[len(images) :]:
-            ax.set_axis_off()
-        for ax, image in zip(axes[: len(images)], images, strict=True):
+    counts = [-(-len(images) // columns) for images in groups.values()]  # of rows
+    figure, grid = plt.subplots(sum(counts), columns, squeeze=False)
+    figure.set_size_inches(WIDTH, WIDTH / columns * len(grid) + 0.25 * len(groups))
+    blocks = np.split(grid, np.cumsum(counts)[:-1])
+    for block, (title, images) in zip(blocks, groups.items(), strict=True):
+        block[0, 0].set_title(title, fontsize=9)
+        for ax, image in zip(block.flat[: len(images)], images, strict=True):
             reach = image.abs().max().item()
             _draw(ax, image, cmap=WEIGHTS, vmin=-reach, vmax=reach)
+        for ax in block.flat[len(images) :]:
+            ax.set_axis_off()
     return figure
 
 
@@ -72,9 +68,7 @@ def evidence(images: Tensor, titles: Sequence[str], maps: dict[str, Sequence[Ten
             _draw(ax, values, cmap=WEIGHTS if signed else "gray_r", vmin=-reach if signed else 0, vmax=reach)
             ax.contour(image, levels=[image.max().item() / 2], colors=COLOURS["LeNet-5"], linewidths=0.6)
     for ax, label in zip(grid[:, 0], ("image", *maps), strict=True):
-        ax.set_axis_on()
         ax.set_ylabel(label)
-        bare(ax)
     return figure
 
 
@@ -100,4 +94,4 @@ def classes(points: dict[str, dict[str, np.ndarray]], labels: np.ndarray, wrong:
 
 def _draw(ax: Axes, values: Tensor, **options) -> None:
     ax.imshow(values.cpu().numpy(), **options)
-    ax.set_axis_off()
+    bare(ax)

@@ -9,8 +9,7 @@ from scipy.optimize import isotonic_regression
 
 from mnist_helpers.analysis.corruptions import CORRUPTIONS
 from mnist_helpers.analysis.statistics import Summary
-from mnist_helpers.plots import REGULARIZED, colour, marker
-from mnist_helpers.plots.parts import band, interval, legend, line, named_rows, note, panels
+from mnist_helpers.plots import LINES, REGULARIZED, band, colour, interval, legend, marker, named_rows, note, panels
 
 PATTERNS = 31  # the most that `agreement` has room for on a page: all of five networks
 
@@ -37,7 +36,7 @@ def by_training_images(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> F
     """Test errors in % against the number of training images, both logarithmic: mean of the seeds in a band of all."""
     figure, (ax,) = panels(1, 1, 3.2, "training images", "test errors (%)")
     for k, (name, by_size) in enumerate(errors.items()):
-        band(ax, by_size, name, colour(name), line(k), marker=marker(name), ms=4)
+        band(ax, by_size, name, colour(name), k, marker=marker(name), ms=4)
     sizes = sorted(set().union(*errors.values()))
     ax.set(xscale="log", yscale="log")
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
@@ -56,10 +55,10 @@ def corruption_curves(frame: pd.DataFrame) -> Figure:
     figure, axes = panels(len(kinds), 3, 2.1, y="accuracy (%)", sharey=True)
     for ax, kind in zip(axes, kinds, strict=True):
         for k, (name, rows) in enumerate(frame[frame["kind"] == kind].groupby("network", sort=False)):
-            base, better = name.removesuffix(REGULARIZED), name.endswith(REGULARIZED)
+            base = name.removesuffix(REGULARIZED)
             values = rows.groupby("strength")["accuracy"].apply(list).to_dict()
-            face = "white" if better else colour(base)
-            band(ax, values, name, colour(base), line(k), marker=marker(base), ms=3.5, mfc=face)
+            face = colour(base) if base == name else "white"
+            band(ax, values, name, colour(base), k, marker=marker(base), ms=3.5, mfc=face)
         ax.set(xlabel=CORRUPTIONS[kind].label, ylim=(0, 102))
     legend(figure)
     return figure
@@ -105,7 +104,7 @@ def coverage(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     """
     figure, (ax,) = panels(1, 1, 2.7, "images answered, the surest first (%)", "errors among them (%)")
     for k, (name, (answered, accuracy)) in enumerate(curves.items()):
-        ax.plot(100 * answered, 100 * (1 - accuracy), ls=line(k), color=colour(name), label=name)
+        ax.plot(100 * answered, 100 * (1 - accuracy), ls=LINES[k % len(LINES)], color=colour(name), label=name)
     ax.set(xlim=(70, 100), ylim=(0, None))
     legend(figure, ax)
     return figure

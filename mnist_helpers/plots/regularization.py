@@ -5,9 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mnist_helpers.analysis.statistics import Gain
-from mnist_helpers.plots import COLOURS, colour
+from mnist_helpers.plots import COLOURS, band, colour, interval, legend, named_rows, note, panels
 from mnist_helpers.plots.curves import SPLITS, Histories, by_epoch
-from mnist_helpers.plots.parts import band, interval, legend, line, named_rows, note, panels
 
 
 def gains(alone: dict[str, Gain], left_out: dict[str, Gain]) -> Figure:
@@ -31,15 +30,14 @@ def gains(alone: dict[str, Gain], left_out: dict[str, Gain]) -> Figure:
 def errors_by_epoch(groups: dict[str, Histories]) -> Figure:
     """Training and test errors by epoch, one panel each, logarithmic: mean over the seeds in a band of all of them.
 
-    At an epoch the mean is over the seeds that have it, see parts.band.
+    At an epoch the mean is over the seeds that have it, see plots.band.
     """
     figure, axes = panels(2, 2, 2.7, "epoch", "errors (%)", sharey=True)
     shades = ["0.55", COLOURS["LeNet-5"], "0.1", *map(colour, list(groups)[3:])]
     for ax, (split, title) in zip(axes, SPLITS.items(), strict=True):
         for k, (name, histories) in enumerate(groups.items()):
-            accuracies = by_epoch(histories, f"{split}_accuracy")
-            errors = {epoch: [100 - value for value in values] for epoch, values in accuracies.items()}
-            band(ax, errors, name, shades[k], line(k))
+            accuracies = by_epoch(histories, f"{split}_accuracy").items()
+            band(ax, {epoch: [100 - value for value in values] for epoch, values in accuracies}, name, shades[k], k)
         ax.set(yscale="log", title=title)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -10,38 +10,32 @@ from PIL.Image import Image
 from torch import Tensor
 
 from mnist_helpers.data import CLASSES, INK, Digits, Mnist
-from mnist_helpers.plots.parts import WIDTH, bare, bars, legend, panels
+from mnist_helpers.plots import WIDTH, bare, bars, legend, panels
 
 DARK, LIGHT = "0.25", "0.72"  # greys: a colour means a model in this report, and there is none here
 
 
-def show_images(
-    images: Tensor, titles: Sequence[str] | None = None, *, columns: int = 10, width: float = WIDTH
-) -> Figure:
+def show_images(images: Tensor, titles: Sequence[str] | None = None, columns: int = 10) -> Figure:
     """A grid of images, ink dark on white, read row by row; an optional short title over each.
 
     images: [N, H, W] or [N, 1, H, W]; uint8 is drawn from 0 to 255, floats from their smallest to their largest
-    value. columns: images a row; width: of the figure in inches. ValueError for another shape or count of titles.
+    value. columns: images a row. ValueError for another count of titles.
     """
-    if images.ndim == 4 and images.shape[1] == 1:
-        images = images[:, 0]
-    if images.ndim != 3 or not len(images):
-        raise ValueError(f"expected images [N, H, W] or [N, 1, H, W] with N above 0, got {list(images.shape)}")
-    if titles is not None and len(titles) != len(images):
-        raise ValueError(f"{len(titles)} titles for {len(images)} images: give one a title each, '' for none")
-    images = images.detach().cpu()
+    images = images.detach().cpu().squeeze(1)
     titles = [""] * len(images) if titles is None else titles
+    if len(titles) != len(images):
+        raise ValueError(f"{len(titles)} titles for {len(images)} images: give one a title each, '' for none")
     low, high = (0, 255) if images.dtype == torch.uint8 else (images.min().item(), images.max().item())
     starts = range(0, len(images), columns)
     lines = sum(max(title.count("\n") + bool(title) for title in titles[k : k + columns]) for k in starts)
-    size = (width, len(starts) * width / columns + 0.16 * lines)
+    size = (WIDTH, len(starts) * WIDTH / columns + 0.16 * lines)
     figure, grid = plt.subplots(len(starts), columns, figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.04, wspace=0.02, hspace=0.02)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for axes, image, title in zip(grid.flat[: len(images)], images, titles, strict=True):
-        axes.imshow(image, cmap="gray_r", vmin=low, vmax=high)
-        axes.set_title(title, fontsize=8.5, loc="center", pad=2)
+    for ax in grid.flat:
+        ax.set_axis_off()
+    for ax, image, title in zip(grid.flat[: len(images)], images, titles, strict=True):
+        ax.imshow(image, cmap="gray_r", vmin=low, vmax=high)
+        ax.set_title(title, fontsize=8.5, loc="center", pad=2)
     return figure
 
 
@@ -55,15 +49,15 @@ def digits_per_class(digits: Digits, examples: int = 6) -> Figure:
 
 def class_balance(mnist: Mnist) -> Figure:
     """Bars: the share of each class among the training and the test digits, in %."""
-    figure, (axes,) = panels(1, 1, 2.6, "class (the digit written)", "share of the split in %")
-    shares = {
-        f"{name}, {len(digits):,} digits": 100 * digits.labels.cpu().bincount(minlength=CLASSES) / len(digits)
-        for name, digits in (("training", mnist.train), ("test", mnist.test))
-    }
-    bars(axes, shares, [{"color": DARK}, {"color": LIGHT}])
-    axes.axhline(100 / CLASSES, color="black", linewidth=0.9, linestyle="--", label="equal shares")
-    axes.set_xticks(range(CLASSES))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    figure, (ax,) = panels(1, 1, 2.6, "class (the digit written)", "share of the split in %")
+    shares = {}
+    for name, digits in {"training": mnist.train, "test": mnist.test}.items():
+        counts = digits.labels.cpu().bincount(minlength=CLASSES)
+        shares[f"{name}, {len(digits):,} digits"] = 100 * counts / len(digits)
+    bars(ax, shares, [{"color": DARK}, {"color": LIGHT}])
+    ax.axhline(100 / CLASSES, color="black", lw=0.9, ls="--", label="equal shares")
+    ax.set_xticks(range(CLASSES))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return figure
 
 
@@ -73,27 +67,26 @@ def resize_beside_padding(image: Tensor, padded: Tensor, resized: Tensor, row: i
     image: uint8 [28, 28]; padded, resized: uint8 [32, 32]; row: of the 32, counted from the top, drawn as a profile.
     """
     figure = plt.figure(figsize=(WIDTH, 4.2), layout="constrained")
-    panels = figure.subplot_mosaic([["image", "padded", "resized"], ["profile"] * 3], height_ratios=[1.25, 1])
-    forms = {"image": (image, "original"), "padded": (padded, "padded"), "resized": (resized, "bilinear")}
-    edges = torch.arange(padded.shape[-1] + 1) - 0.5
-    for key, (pixels, name) in forms.items():
-        axes, side = panels[key], len(pixels)
-        axes.imshow(pixels, cmap="gray_r", vmin=0, vmax=255)
-        axes.add_patch(plt.Rectangle((-0.5, -0.5), side, side, fill=False, color="0.5", linewidth=0.8))
-        axes.set_title(f"{name}, {side} × {side}", loc="center")
-        bare(axes)
-        limits = (edges[[0, -1]] - (padded.shape[-1] - side) / 2).tolist()  # as many pixels for each: one scale
-        axes.set(xlim=limits, ylim=limits[::-1], xticks=[0, side - 1], yticks=[0, side - 1])
-        axes.tick_params(length=0)
-        if key != "image":
-            axes.axhline(row, color="black", linewidth=0.9, linestyle=":")
-    axes = panels["profile"]
-    axes.stairs(padded[row], edges, fill=True, color=LIGHT, label="padded")
-    axes.stairs(resized[row], edges, color="black", linewidth=1.4, label="resized")
-    axes.axhline(INK, color="black", linewidth=0.8, linestyle="--", label="half dark")
-    axes.set(xlabel=f"column in pixels, along the dotted row {row}", ylabel="darkness, 0 to 255")
-    axes.set(xlim=(-0.5, padded.shape[-1] - 0.5), ylim=(0, 265), yticks=(0, 64, 128, 192, 255))
-    axes.legend(loc="upper left")
+    axes = figure.subplot_mosaic([["original", "padded", "bilinear"], ["profile"] * 3], height_ratios=[1.25, 1])
+    edges = torch.arange(len(padded) + 1) - 0.5
+    for name, pixels in {"original": image, "padded": padded, "bilinear": resized}.items():
+        ax, side = axes[name], len(pixels)
+        ax.imshow(pixels, cmap="gray_r", vmin=0, vmax=255)
+        ax.add_patch(plt.Rectangle((-0.5, -0.5), side, side, fill=False, color="0.5", lw=0.8))
+        bare(ax)
+        limits = (edges[[0, -1]] - (len(padded) - side) / 2).tolist()  # as many pixels for each: one scale
+        ax.set(xlim=limits, ylim=limits[::-1], xticks=[0, side - 1], yticks=[0, side - 1])
+        ax.set_title(f"{name}, {side} × {side}", loc="center")
+        ax.tick_params(length=0)
+    for name in ("padded", "bilinear"):
+        axes[name].axhline(row, color="black", lw=0.9, ls=":")
+    ax = axes["profile"]
+    ax.stairs(padded[row], edges, fill=True, color=LIGHT, label="padded")
+    ax.stairs(resized[row], edges, color="black", lw=1.4, label="resized")
+    ax.axhline(INK, color="black", lw=0.8, ls="--", label="half dark")
+    ax.set(xlabel=f"column in pixels, along the dotted row {row}", ylabel="darkness, 0 to 255")
+    ax.set(xlim=(-0.5, len(padded) - 0.5), ylim=(0, 265), yticks=(0, 64, 128, 192, 255))
+    ax.legend(loc="upper left")
     return figure
 
 
@@ -128,6 +121,5 @@ def ink_width(images: Tensor) -> Tensor:
     images: uint8 [N, H, W]; returns float64 [N], NaN where nothing is as dark as INK.
     """
     ink = images >= INK
-    starts = ink.clone()
-    starts[..., 1:] &= ~ink[..., :-1]
-    return ink.sum((1, 2)).double() / starts.sum((1, 2))
+    runs = ink[..., :1].sum((1, 2)) + (ink[..., 1:] & ~ink[..., :-1]).sum((1, 2))
+    return ink.sum((1, 2)).double() / runs

@@ -1,7 +1,5 @@
 """Many-seed studies: running what is missing, and reading what is committed under studies/."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path
@@ -13,27 +11,19 @@ from torch import Tensor
 
 from mnist_helpers import data
 from mnist_helpers.files import write_atomically
-from mnist_helpers.studies import cluster
-from mnist_helpers.studies.contents import FINALISTS, FOLDS, STUDIES, SWEEP, TOGETHER, Study
+from mnist_helpers.studies.contents import FINALISTS as FINALISTS
+from mnist_helpers.studies.contents import FOLDS as FOLDS
+from mnist_helpers.studies.contents import STUDIES, Study
+from mnist_helpers.studies.contents import SWEEP as SWEEP
+from mnist_helpers.studies.contents import TOGETHER as TOGETHER
 from mnist_helpers.training import jobs, loop, runs
 from mnist_helpers.training.jobs import Job
 from mnist_helpers.training.recipe import Recipe
 from mnist_helpers.training.runs import Run, format_environment
 
-__all__ = [
-    "FINALISTS",
-    "FOLDS",
-    "STUDIES",
-    "SWEEP",
-    "TOGETHER",
-    "Study",
-    "StudyError",
-    "probabilities",
-    "provenance",
-    "read",
-    "run",
-]
 SECONDS_AN_EPOCH = {"LeNet5": 10, "MLP": 3}  # on one of two busy cores; only for the first estimate of the time
+
+KEPT = ("name", "recipe", "hash", "seed", "epoch", "history", "wrong", "environment")  # of a run
 
 
 class StudyError(Exception):
@@ -57,23 +47,23 @@ def run(studies: list[Study]) -> None:
 
     Under torchrun every rank trains its share, and the first writes; after an interruption there, runs/ has it.
     """
-    if cluster.is_first():
-        print(_estimate([job for study in studies for job in study.jobs if job not in _committed(study)]), flush=True)
+    say = print if jobs.is_first() else lambda *_, **__: None
+    say(_estimate([job for study in studies for job in _missing(study)]), flush=True)
     for study in studies:
-        known = _committed(study)
-        missing = [job for job in study.jobs if job not in known]
-        if cluster.is_first():
-            print(f"study {study.name}: {len(missing)} of {len(study.jobs)} trainings to do", flush=True)
-        if cluster.is_launched():
-            trained, failures = cluster.train_share(missing)
-            if cluster.is_first():
-                _keep(study, known, [run for _, run in trained])
-            cluster.raise_failures(failures)
+        missing = _missing(study)  # those that an earlier study has trained are no longer
+        say(f"study {study.name}: {len(missing)} of {len(study.jobs)} trainings to do", flush=True)
+        if jobs.is_launched():
+            jobs.train_share(missing, lambda trained, study=study: _keep(study, [run for _, run in trained]))
             continue
         try:
             jobs.train_jobs(missing)
         finally:
-            _keep(study, known, [done for job in missing if (done := _finished(*job))])
+            _keep(study, [done for job in missing if (done := _finished(*job))])
+
+
+def _missing(study: Study) -> list[Job]:
+    known = _committed(study)
+    return [job for job in study.jobs if job not in known]
 
 
 def _estimate(missing: list[Job]) -> str:
@@ -103,54 +93,42 @@ def _entry(run: Run) -> dict:
 
 def _committed(study: Study) -> dict[Job, dict]:
     """{(recipe, seed): entry} of the study's trainings under studies/, in another's file or, which counts, its own."""
-    own, wanted, found = study.path(), set(study.jobs), {}
+    own, found = study.path(), {}
     for path in [*sorted(own.parent.glob("*.json")), own]:
-        if path.is_file():
-            found |= {job: entry for job, entry in _entries(path).items() if job in wanted}
-    return found
+        try:
+            entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+            for entry in ({key: entry[key] for key in KEPT} for entry in entries):
+                found[Recipe(entry["name"], **entry["recipe"]), entry["seed"]] = entry
+        except (ValueError, TypeError, LookupError) as error:
+            raise StudyError(
+                f"studies/{path.name} is damaged, or of a version with other recipes ({error}). Restore it with "
+                "'git checkout -- studies', or delete it and run 'make study'."
+            ) from error
+    return {job: found[job] | {"name": job[0].name} for job in study.jobs if job in found}
 
 
-def _entries(path: Path) -> dict[Job, dict]:
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        needed = ("epoch", "history", "wrong", "environment")
-        return {
-            (Recipe(entry["name"], **entry["recipe"]), entry["seed"]): entry | {key: entry[key] for key in needed}
-            for entry in entries
-        }
-    except (ValueError, TypeError, LookupError) as error:
-        raise StudyError(
-            f"studies/{path.name} is damaged, or of a version with other recipes ({error}). Restore it with "
-            "'git checkout -- studies', or delete it and run 'make study'."
-        ) from error
-
-
-def _keep(study: Study, known: dict[Job, dict], trained: list[Run]) -> None:
+def _keep(study: Study, trained: list[Run]) -> None:
     """Write the study's file anew, a line an entry, in the study's order; and what it keeps of the networks."""
-    entries = known | {(run.recipe, run.seed): _entry(run) for run in trained}
+    entries = _committed(study) | {(run.recipe, run.seed): _entry(run) for run in trained}
     if not entries:  # stopped before the first was finished
         return
-    lines = [json.dumps(entries[job] | {"name": job[0].name}) for job in study.jobs if job in entries]
+    lines = [json.dumps(entries[job]) for job in study.jobs if job in entries]
     write_atomically(study.path(), ("[\n" + ",\n".join(lines) + "\n]\n").encode())
     if study.keeps_networks and trained:
         path, content = study.path("npz"), io.BytesIO()
         answers = dict(np.load(path)) if path.is_file() else {}
-        answers |= {_answers_of(run.recipe, run.seed): _thousandths(run.predictions) for run in trained}
+        for run in trained:  # thousandths, enough for ensembles, take a third of half-precision logits' bytes
+            thousandths = (1_000 * run.predictions.double().softmax(1)).round()
+            answers[_answers_of(run.recipe, run.seed)] = thousandths.numpy().astype(np.uint16)
+            if run.seed == study.seeds[0]:
+                runs.keep_pretrained(run)
         names = [_answers_of(*job) for job in study.jobs]
         np.savez_compressed(content, **{name: answers[name] for name in names if name in answers})
         write_atomically(path, content.getvalue())
-        for run in trained:
-            if run.seed == study.seeds[0]:
-                runs.keep_pretrained(run)
 
 
 def _answers_of(recipe: Recipe, seed: int) -> str:
     return f"{recipe.key} {seed}"
-
-
-def _thousandths(logits: Tensor) -> np.ndarray:
-    """uint16 [N, 10]: the softmax in thousandths, enough for ensembles in a third of half-precision logits' bytes."""
-    return (1_000 * logits.double().softmax(1)).round().numpy().astype(np.uint16)
 
 
 def read(name: str) -> dict[str, list[Run]]:
@@ -161,7 +139,7 @@ def read(name: str) -> dict[str, list[Run]]:
     study = STUDIES[name]
     entries = _committed(study)
     if not entries and not study.path().is_file():
-        raise _missing(study.path())
+        raise _absent(study.path())
     if missing := [job for job in study.jobs if job not in entries]:
         recipe, seed = missing[0]
         raise StudyError(
@@ -186,7 +164,7 @@ def probabilities(name: str) -> dict[str, list[Tensor]]:
     """
     study, path = STUDIES[name], STUDIES[name].path("npz")
     if not path.is_file():
-        raise _missing(path)
+        raise _absent(path)
     try:
         with np.load(path) as arrays:
             return {
@@ -200,7 +178,7 @@ def probabilities(name: str) -> dict[str, list[Tensor]]:
         ) from error
 
 
-def _missing(path: Path) -> StudyError:
+def _absent(path: Path) -> StudyError:
     return StudyError(
         f"there is no {path}. The project's folder has it: run this there, or restore it with "
         "'git checkout -- studies'."

@@ -1,7 +1,5 @@
 """What the studies contain: which recipes, and with which seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +9,7 @@ from mnist_helpers.training import recipes
 from mnist_helpers.training.augmentation import Augmentation
 from mnist_helpers.training.jobs import Job
 from mnist_helpers.training.recipe import Recipe
-from mnist_helpers.training.recipes import AUGMENTATION, BEST_LENET5, BEST_MLP, LENET5, TECHNIQUES
+from mnist_helpers.training.recipes import AUGMENTATION, BEST_LENET5, BEST_MLP, LENET5, MLP_SMALL, TECHNIQUES
 
 # How strong each technique of TECHNIQUES should be: two values of each; the last two techniques have none.
 SWEEP = {
@@ -72,7 +70,7 @@ def _studies() -> Iterable[Study]:
         for left_out in TOGETHER
     ]
     small = {"plain": [], "augmentation": [TECHNIQUES["augmentation"]], "all": TOGETHER.values()}
-    small_mlps = [recipes.MLP_SMALL.changed(f"small MLP, {name}", *changes) for name, changes in small.items()]
+    small_mlps = [MLP_SMALL.changed(f"small MLP, {name}", *changes) for name, changes in small.items()]
     yield Study("company", (LENET5.changed("all", *TOGETHER.values()), *all_but, *small_mlps), five)
     folds = [
         recipe.changed(f"{name}, fold {fold}", validation=60_000 // FOLDS, fold=fold)
@@ -80,7 +78,7 @@ def _studies() -> Iterable[Study]:
         for fold in range(FOLDS)
     ]
     yield Study("folds", tuple(folds), five[:1])
-    yield Study("record", (recipes.BEST_LENET5, recipes.BEST_MLP), five, keeps_networks=True)
+    yield Study("record", (BEST_LENET5, BEST_MLP), five, keeps_networks=True)
     # ten seeds: with the first five the MLP's change missed zero by a hair; see chapter 7
     yield Study("pixels", (*recipes.UNPERMUTED.values(), *recipes.PERMUTED.values()), ten)
     yield Study("data", tuple(recipes.SIZED.values()), five)

@@ -4,8 +4,6 @@ torchvision.transforms.v2 distorts all images of a batch alike; called image by 
 28 times as long as all of this (128 images of 32 x 32 on one core).
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, astuple, dataclass
 from functools import lru_cache
 

@@ -1,22 +1,26 @@
-"""train(recipe, seed) -> Run: a finished run is reused, an unfinished one goes on; many of them, one a core."""
+"""train(recipe, seed) -> Run: a finished run is reused, an unfinished one goes on; many of them, one a core.
 
-from __future__ import annotations
+On many machines torchrun starts the ranks; each trains its share, and all know the results.
+"""
 
+import atexit
 import os
 import pickle
 import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from unittest.mock import patch
 
 import cloudpickle  # also takes the classes of a notebook to other processes
 import torch
+import torch.distributed as dist
 
 from mnist_helpers import data as digits
 from mnist_helpers.data import Mnist
@@ -44,7 +48,7 @@ def train(
     device, data = digits.best_device(device), _images(data)
     on_epoch = on_epoch or (lambda row: print(format_epoch(row), flush=True))
     folder = kept.folder_of(recipe, seed, data.hash, runs, device)
-    return _train(recipe, int(seed), data, folder, device, reuse, on_epoch)
+    return _train(recipe, seed, folder, device, reuse, data, on_epoch)
 
 
 def _images(data: Mnist | None) -> Mnist:
@@ -54,7 +58,7 @@ def _images(data: Mnist | None) -> Mnist:
 
 
 def _train(
-    recipe: Recipe, seed: int, data: Mnist, folder: Path, device: torch.device, reuse: bool, on_epoch: Callable
+    recipe: Recipe, seed: int, folder: Path, device: torch.device, reuse: bool, data: Mnist, on_epoch: Callable
 ) -> Run:
     run = kept.load(folder, recipe) if reuse else None
     if run is None:
@@ -62,27 +66,25 @@ def _train(
             if reuse:  # another process may have finished it while this one waited
                 run = kept.load(folder, recipe, set_aside=True)
             if run is None:
-                past = kept.load_checkpoint(folder) if reuse else None
-                return _train_and_keep(recipe, seed, data.to(device), device, folder, past, on_epoch)
+                return _train_and_keep(recipe, int(seed), data.to(device), device, folder, reuse, on_epoch)
     for row in run.history:
         on_epoch(row)
     return run
 
 
 def _train_and_keep(
-    recipe: Recipe, seed: int, mnist: Mnist, device: torch.device, folder: Path, past: dict | None, on_epoch
+    recipe: Recipe, seed: int, mnist: Mnist, device: torch.device, folder: Path, reuse: bool, on_epoch: Callable
 ) -> Run:
-    """Train from the checkpoint `past` on, if there is one; keep one after each epoch and the run at the end."""
-    start = time.perf_counter()
-    before = past["seconds"] if past else 0.0
+    """Train, from the checkpoint on if there is one; keep one after each epoch and the run at the end."""
+    past = kept.load_checkpoint(folder) if reuse else None
+    start = time.perf_counter() - (past["seconds"] if past else 0)
 
     def keep(state: dict) -> None:
-        kept.save_checkpoint(folder, {"seconds": before + time.perf_counter() - start} | state)
+        kept.save_checkpoint(folder, {"seconds": time.perf_counter() - start} | state)
 
     history, chosen = fit(recipe, seed, mnist, device, on_epoch, past, keep)
-    seconds = round(before + time.perf_counter() - start, 2)
+    environment = describe_environment(device) | {"seconds": round(time.perf_counter() - start, 2)}
     wrong = (chosen["predictions"].argmax(1) != mnist.test.labels.cpu()).nonzero()[:, 0].tolist()
-    environment = describe_environment(device) | {"seconds": seconds}
     run = Run(recipe, seed, history, **chosen, wrong=wrong, environment=environment, scale=mnist.scale)
     kept.save(run, folder)
     return run
@@ -127,26 +129,24 @@ def train_jobs(
     images = data.hash
     folders = {job: kept.folder_of(*job, images, runs, device) for job in jobs}
     found = {job: kept.load(folders[job], job[0]) if reuse else None for job in jobs}
-    missing, failures = [job for job, run in found.items() if run is None], []
-    if missing:
-        with Progress(sum(recipe.epochs for recipe, _ in missing), "training, epochs") as progress:
+    tasks = {job: (*job, folders[job], device, reuse) for job, run in found.items() if run is None}
+    if tasks:
+        with Progress(sum(recipe.epochs for recipe, _ in tasks), "training, epochs") as progress:
             work = _side_by_side if device.type == "cpu" else _in_turn
-            tasks = {job: (job[0], int(job[1]), folders[job], device, reuse) for job in missing}
-            for job, outcome in work(tasks, data, progress):
-                found[job] = outcome
-                failures += [job] if isinstance(outcome, Exception) else []
-    if failures:
-        first = min(failures, key=missing.index)
-        others = f" ({len(failures) - 1} more failed)" if failures[1:] else ""
-        raise TrainingError(f"{first[0].name} with seed {first[1]} failed: {found[first]}{others}") from found[first]
-    return found
+            failed = {job: error for job, error in work(tasks, data, progress) if error}
+        if failed:
+            recipe, seed = first = min(failed, key=list(tasks).index)
+            others = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""
+            raise TrainingError(f"{recipe.name} with seed {seed} failed: {failed[first]}{others}") from failed[first]
+    return found | {job: kept.load(folders[job], job[0]) for job in tasks}
 
 
-def _in_turn(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, object]]:
-    """(job, its run or exception): a GPU is kept busy by one training."""
-    for job, (recipe, seed, *rest) in tasks.items():
+def _in_turn(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, Exception | None]]:
+    """(job, what it failed with): a GPU is kept busy by one training."""
+    for job, task in tasks.items():
         try:
-            yield job, _train(recipe, seed, mnist, *rest, lambda _: progress.update(progress.done + 1))
+            _train(*task, mnist, lambda _: progress.update(progress.done + 1))
+            yield job, None
         except Exception as error:
             yield job, error
 
@@ -158,40 +158,26 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _side_by_side(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, object]]:
-    """(job, its run or exception) as they finish. Ctrl-C stops the workers at once and is raised again."""
+def _side_by_side(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, Exception | None]]:
+    """(job, what it failed with) as they finish. Ctrl-C stops the workers at once and is raised again."""
     context = get_context("spawn")  # fork is unsafe once torch has started threads, and absent on Windows
     counter = context.Value("l", 0)
     pool = ProcessPoolExecutor(min(len(tasks), cores()), context, _start_worker, (cloudpickle.dumps(mnist), counter))
     try:
-        with _hidden_main():
+        # workers would import the script that started them, and start again; what they need of it is sent
+        with patch.multiple("__main__", create=True, __file__=None, __spec__=None):
             waiting = {pool.submit(_work, _packed(task)): job for job, task in tasks.items()}
         while waiting:
             finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
             progress.update(counter.value)
             for future in finished:
-                job = waiting.pop(future)
-                outcome = future.exception() or pickle.loads(future.result())
-                yield job, replace(outcome, recipe=job[0]) if isinstance(outcome, Run) else outcome
+                yield waiting.pop(future), future.exception() or future.result()
     except BaseException:  # KeyboardInterrupt, or the caller gave up
         for process in list((pool._processes or {}).values()):
             process.terminate()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _hidden_main() -> Iterator[None]:
-    """Workers would import the script that started them, and start again; what they need of it is sent."""
-    main = vars(sys.modules["__main__"])
-    hidden = {key: main[key] for key in ("__file__", "__spec__") if key in main}
-    main.pop("__file__", None)
-    main["__spec__"] = None
-    try:
-        yield
-    finally:
-        main.update(hidden)
 
 
 def _packed(task: tuple) -> bytes:
@@ -219,15 +205,52 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _work(packed: bytes) -> bytes:
-    """The pickled run: as bytes, since torch would pass each tensor through a file in shared memory."""
-    (recipe, seed, *rest), (mnist, counter) = pickle.loads(packed), _shared
+def _work(packed: bytes) -> Exception | None:
+    """What the training failed with; the run is on disk."""
+    mnist, counter = _shared
 
     def on_epoch(_) -> None:
         with counter.get_lock():
             counter.value += 1
 
     try:
-        return pickle.dumps(replace(_train(recipe, seed, mnist, *rest, on_epoch), recipe=None))
+        _train(*pickle.loads(packed), mnist, on_epoch)
     except Exception as error:  # one of a notebook's own could not be read back
-        return pickle.dumps(error if hasattr(error, "exit_code") else TrainingError(f"{type(error).__name__}: {error}"))
+        return error if hasattr(error, "exit_code") else TrainingError(f"{type(error).__name__}: {error}")
+
+
+def is_launched() -> bool:
+    """Was this process started by torchrun?"""
+    return dist.is_available() and dist.is_torchelastic_launched()
+
+
+def is_first() -> bool:
+    """Is this the rank that writes and prints? Outside of torchrun: yes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def train_share(jobs: Sequence[Job], on_end: Callable[[list[tuple[int, Run]]], None]) -> None:
+    """Train this rank's share of the first rank's jobs; the first then calls on_end with [(rank, run)] of all ranks.
+
+    A rank is one core or one GPU. Finished runs are reused. After a failure the others are still trained; at the end
+    TrainingError names all that failed.
+    """
+    if not dist.is_initialized():  # once a process: a group made anew would meet the old one's addresses
+        dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
+        atexit.register(dist.destroy_process_group)
+    rank, ranks, trained, failures = dist.get_rank(), dist.get_world_size(), [], []
+    gpus = torch.cuda.device_count()
+    device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
+    shared = [list(jobs)]
+    dist.broadcast_object_list(shared)  # machines may have different files, and so miss different trainings
+    for recipe, seed in shared[0][rank::ranks]:
+        try:
+            trained.append((rank, train(recipe, seed, device=device, on_epoch=lambda row: None)))
+        except TrainingError as error:
+            failures.append(str(error))
+    parts = [None] * ranks
+    dist.all_gather_object(parts, (trained, failures))
+    if is_first():
+        on_end([entry for part, _ in parts for entry in part])
+    if failures := [entry for _, part in parts for entry in part]:
+        raise TrainingError(f"{len(failures)} trainings failed: {'; '.join(failures)}")

@@ -1,14 +1,14 @@
 """fit(recipe, seed, ...): a plain loop over resident tensors, from the first step to the last; it keeps no files."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -17,9 +17,7 @@ from mnist_helpers.training import models
 from mnist_helpers.training.augmentation import augment
 from mnist_helpers.training.recipe import Recipe, RecipeError
 
-HISTORY_KEYS = (
-    "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy",
-)  # fmt: skip
+HISTORY_KEYS = ("epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy")
 
 
 class TrainingError(Exception):
@@ -35,51 +33,50 @@ def fit(
 
     past: the state that `keep` was last given, to go on from; on_epoch: called with each row of the history.
     The global random numbers are left as they were. Raises TrainingError where a loss is not finite.
-    """
-    # a GPU repeats its digits too; enabled must be said, since flags() would switch cuDNN off
-    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-    current = torch.cuda.device(device) if device.type == "cuda" else nullcontext()  # the one that graphs capture
-    with exact, current, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        return _fit(recipe, seed, mnist, device, on_epoch, past, keep)
-
-
-def _fit(
-    recipe: Recipe, seed: int, mnist: data.Mnist, device: torch.device, on_epoch, past, keep
-) -> tuple[list[dict], dict]:
-    """Random numbers are drawn in the order of the plain pipeline, so its printed digits come out.
-
-    First the network's, then in each epoch the training loader's two seeds and those of three evaluation passes.
+    They are drawn in the order of the plain pipeline, so its printed digits come out: first the network's, then in each
+    epoch the training loader's two seeds and those of three evaluation passes.
     """
     train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
     splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
     scale = mnist.scale
     inputs = {name: data.prepare(digits.images, recipe, scale) for name, digits in splits.items()}
-    step = Step(recipe, inputs["train"])
-    done = {"history": [], "best": (-1.0, 0.0), "kept": {"epoch": 0}}
-    if past:
-        step.restore(past["step"])
-        done = {key: past[key] for key in done}
-    for row in done["history"]:
-        on_epoch(row)
-    while (epoch := len(done["history"])) < recipe.epochs:
-        if recipe.patience and epoch - 1 - done["kept"]["epoch"] >= recipe.patience:
-            break
-        batches = data.epoch_order(len(train), recipe.shuffle).to(device).split(recipe.batch_size)
-        losses, rates = train_epoch(step, inputs["train"], train.labels, batches, strength_in(recipe, epoch))
-        row = dict.fromkeys(HISTORY_KEYS) | {"epoch": epoch}
-        row["train_loss"] = _mean_loss(losses, rates, len(train), f"{recipe.name} with seed {seed}", epoch)
-        for _ in range(4):  # the plain loop's passes over the test, the shuffled training and the test loader
-            data.draw_seed()
-        predictions = _evaluate(step.network, splits, inputs, row)
-        done["history"].append(row)
-        score = (row["valid_accuracy"], -row["valid_loss"]) if recipe.validation else (float(epoch), 0.0)
-        if score > done["best"]:
-            state = {key: value.detach().cpu().clone() for key, value in step.network.state_dict().items()}
-            done |= {"best": score, "kept": {"epoch": epoch, "state": state, "predictions": predictions}}
-        keep(done | {"step": step.state()})
-        on_epoch(row)
-    return done["history"], done["kept"]
+    with _repeatable(seed, device):
+        step = Step(recipe, inputs["train"])
+        done = {"history": [], "best": (-1.0, 0.0), "kept": {"epoch": 0}}
+        if past:
+            step.restore(past["step"])
+            done = {key: past[key] for key in done}
+        for row in done["history"]:
+            on_epoch(row)
+        while (epoch := len(done["history"])) < recipe.epochs:
+            if recipe.patience and epoch - 1 - done["kept"]["epoch"] >= recipe.patience:
+                break
+            batches = data.epoch_order(len(train), recipe.shuffle).to(device).split(recipe.batch_size)
+            losses, rates = train_epoch(step, inputs["train"], train.labels, batches, strength_in(recipe, epoch))
+            row = dict.fromkeys(HISTORY_KEYS) | {"epoch": epoch}
+            row["train_loss"] = _mean_loss(losses, rates, len(train), f"{recipe.name} with seed {seed}", epoch)
+            for _ in range(4):  # the plain loop's passes over the test, the shuffled training and the test loader
+                data.draw_seed()
+            predictions = _evaluate(step.network, splits, inputs, row)
+            done["history"].append(row)
+            score = (row["valid_accuracy"], -row["valid_loss"]) if recipe.validation else (float(epoch), 0.0)
+            if score > done["best"]:
+                state = {key: value.detach().cpu().clone() for key, value in step.network.state_dict().items()}
+                done |= {"best": score, "kept": {"epoch": epoch, "state": state, "predictions": predictions}}
+            keep(done | {"step": step.state()})
+            on_epoch(row)
+        return done["history"], done["kept"]
+
+
+@contextmanager
+def _repeatable(seed: int, device: torch.device) -> Iterator[None]:
+    """Random numbers of this seed, and those of before at the end; a GPU repeats its digits too."""
+    # enabled must be said, since flags() would switch cuDNN off
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    current = torch.cuda.device(device) if device.type == "cuda" else nullcontext()  # the one that graphs capture
+    with exact, current, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def strength_in(recipe: Recipe, epoch: int) -> float:
@@ -99,16 +96,15 @@ def _evaluate(model: nn.Module, splits: dict[str, data.Digits], inputs: dict[str
     return predictions
 
 
-def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
     """The recipe's optimizer over the model's parameters, fused where the device has such kernels."""
+    kinds = {"sgd": partial(SGD, momentum=recipe.momentum), "adam": Adam, "adamw": AdamW}
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
     options = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": fused}
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=recipe.momentum, **options)
-    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer](model.parameters(), **options)
+    return kinds[recipe.optimizer](model.parameters(), **options)
 
 
-def make_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps_an_epoch: int) -> LRScheduler | None:
+def make_schedule(recipe: Recipe, optimizer: Optimizer, steps_an_epoch: int) -> LRScheduler | None:
     """The recipe's learning-rate schedule, to be stepped after each batch; None where the rate is constant."""
     steps = recipe.epochs * steps_an_epoch
     if recipe.schedule == "cosine":
@@ -133,8 +129,11 @@ class Step:
         self.average = None  # of the weights after each step, and of what batch normalisation keeps
         if recipe.ema:
             self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+        self.parts = [part for part in (self.model, self.optimizer, self.schedule, self.average) if part]
+        kind = inputs.device.type  # a step draws random numbers of the CPU and of this device
+        self.generators = [torch] if kind == "cpu" else [torch, getattr(torch, kind)]
         self.forward = self.model
-        if inputs.device.type == "cuda":
+        if kind == "cuda":
             self.forward = _graphed(self.model, inputs[: recipe.batch_size])
 
     @property
@@ -155,23 +154,15 @@ class Step:
             self.average.update_parameters(self.model)
         return loss.detach()
 
-    def _parts(self) -> list:
-        return [part for part in (self.model, self.optimizer, self.schedule, self.average) if part]
-
-    def _generators(self) -> list:
-        """The modules whose random numbers a step draws."""
-        own = {"cuda": torch.cuda, "mps": torch.mps}.get(next(self.model.parameters()).device.type)
-        return [torch, own] if own else [torch]
-
     def state(self) -> dict:
         """All that decides the coming steps: of network, optimizer, schedule and average, and the random numbers."""
-        parts = [part.state_dict() for part in self._parts()]
-        return {"parts": parts, "random": [module.get_rng_state() for module in self._generators()]}
+        parts = [part.state_dict() for part in self.parts]
+        return {"parts": parts, "random": [module.get_rng_state() for module in self.generators]}
 
     def restore(self, state: dict) -> None:
-        for part, values in zip(self._parts(), state["parts"], strict=True):
+        for part, values in zip(self.parts, state["parts"], strict=True):
             part.load_state_dict(values)
-        for module, values in zip(self._generators(), state["random"], strict=True):
+        for module, values in zip(self.generators, state["random"], strict=True):
             module.set_rng_state(values)
 
 

@@ -1,7 +1,5 @@
 """The two networks of the report. Everything that varies is an argument, which a recipe gives."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +17,11 @@ ACTIVATIONS = {
     "silu": partial(nn.SiLU, inplace=True),
 }
 POOLINGS = {"average": nn.AvgPool2d, "max": nn.MaxPool2d}
-INITIALISATIONS = ("default", "kaiming", "uniform01")
+INITIALISATIONS = {
+    "default": None,
+    "kaiming": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
+    "uniform01": nn.init.uniform_,
+}
 
 
 class FullConv2d(nn.Conv2d):
@@ -103,14 +105,9 @@ def initialise(model: nn.Module, how: str) -> None:
     """
     if how not in INITIALISATIONS:
         raise ValueError(f"unknown initialisation {how!r}: choose one of {', '.join(INITIALISATIONS)}")
-    if how == "default":
-        return
-    for layer in model.modules():
+    for layer in model.modules() if how != "default" else ():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            if how == "kaiming":
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            else:
-                nn.init.uniform_(layer.weight)
+            INITIALISATIONS[how](layer.weight)
             nn.init.zeros_(layer.bias)
 
 

@@ -1,7 +1,5 @@
 """Recipe: every hyperparameter of a training, brought to one form, so that equal recipes have one key."""
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import inspect
@@ -12,7 +10,8 @@ from dataclasses import asdict, field, fields, replace
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, Strict, ValidationError
+import pydantic
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Strict
 from pydantic.dataclasses import dataclass
 from torch import nn
 
@@ -21,12 +20,9 @@ from mnist_helpers.training import models
 from mnist_helpers.training.augmentation import NONE, Augmentation
 
 OPTIONS = ("widths", "activation", "pooling", "initialisation", "dropout", "batch_norm")  # of a model that takes them
-Count = Annotated[int, Field(ge=0)]
-AboveZero = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 # 0 becomes 0.0; "0", True or 0.5 are no whole numbers
-FORM = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
+FORM = pydantic.ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 class RecipeError(ValueError):
@@ -35,7 +31,7 @@ class RecipeError(ValueError):
     exit_code = 2
 
 
-@dataclass(frozen=True, eq=False, repr=False, config=FORM)
+@dataclass(eq=False, repr=False, config=FORM)
 class Recipe:
     """All that decides a training but its data and seed. Equal recipes are equal whatever their names.
 
@@ -58,25 +54,25 @@ class Recipe:
     """
 
     name: str
-    model: str | type[nn.Module]
-    widths: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Strict(False)] = ()
+    model: Literal[tuple(models.MODELS)] | type[nn.Module]
+    widths: Annotated[tuple[PositiveInt, ...], Strict(False)] = ()
     activation: Literal[tuple(models.ACTIVATIONS)] = "relu"
     pooling: Literal[tuple(models.POOLINGS)] = "max"
-    initialisation: Literal[models.INITIALISATIONS] = "default"
+    initialisation: Literal[tuple(models.INITIALISATIONS)] = "default"
     resize: Literal["auto", "none", "pad", "bilinear"] = "auto"
-    normalise: bool | Annotated[tuple[float, AboveZero], Strict(False)] = True
+    normalise: bool | Annotated[tuple[float, PositiveFloat], Strict(False)] = True
     optimizer: Literal["adam", "adamw", "sgd"] = "sgd"
-    learning_rate: AboveZero = 0.01
-    momentum: NotNegative = 0.9
-    weight_decay: NotNegative = 0.0
+    learning_rate: PositiveFloat = 0.01
+    momentum: NonNegativeFloat = 0.9
+    weight_decay: NonNegativeFloat = 0.0
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
     warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    batch_size: Annotated[int, Field(gt=0)] = 64
+    batch_size: PositiveInt = 64
     shuffle: bool = True
-    epochs: Annotated[int, Field(gt=0)] = 15
-    validation: Count = 5_000
-    fold: Count = 0
-    train_images: Count = 0
+    epochs: PositiveInt = 15
+    validation: NonNegativeInt = 5_000
+    fold: NonNegativeInt = 0
+    train_images: NonNegativeInt = 0
     permuted: bool = False
     dropout: Share = 0.0
     batch_norm: bool = False
@@ -84,7 +80,7 @@ class Recipe:
     augmentation: Augmentation = NONE
     calm: Share = 0.0
     ema: Share = 0.0
-    patience: Count = 0
+    patience: NonNegativeInt = 0
     code: str = field(default="", init=False)  # of a class of one's own: a hash of its source and of what that uses
 
     def __post_init__(self):
@@ -93,7 +89,6 @@ class Recipe:
             object.__setattr__(self, "model", names[self.model])
         elif not isinstance(self.model, str):
             object.__setattr__(self, "code", digest(self.model))
-        self._require(self.code or self.model in models.MODELS, "model", f"be a class or {' or '.join(models.MODELS)}")
         taken = inspect.signature(self._class()).parameters
         for key, parameter in taken.items():
             known = key in FIELDS or parameter.default is not parameter.empty or parameter.kind > 1
@@ -132,7 +127,7 @@ class Recipe:
         """(channels, rows, columns) of what the network reads."""
         return (1, 28, 28) if self.resize == "none" else (1, 32, 32)
 
-    def changed(self, name: str, *changes: dict, **values) -> Recipe:
+    def changed(self, name: str, *changes: dict, **values) -> "Recipe":
         """This recipe under another name with other values of some fields: changed("mine", epochs=2)."""
         values = {key: value for change in (*changes, values) for key, value in change.items()}
         if "model" not in values:
@@ -155,8 +150,7 @@ class Recipe:
         """Every field but the name, JSON-ready, so that Recipe(name, **fields) is this one; a class of one's own by its
         name and a hash of its code."""
         values = asdict(self) | {"model": " ".join(filter(None, (self.model_name, self.code)))}
-        values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-        return {key: value for key, value in values.items() if key not in ("name", "code")}
+        return {key: list(values[key]) if isinstance(values[key], tuple) else values[key] for key in FIELDS[1:]}
 
     @cached_property
     def key(self) -> str:
@@ -174,10 +168,13 @@ class Recipe:
     def __hash__(self) -> int:
         return hash(self.key)
 
+    def __setattr__(self, key: str, value) -> None:
+        raise RecipeError(f"a recipe is not changed in place; write recipe.changed('a new name', {key}={value!r})")
+
 
 FIELDS = tuple(entry.name for entry in fields(Recipe) if entry.init)
 EXPECTED = {
-    "model": f"it should be {', '.join(models.MODELS)}, or a class of your own that is an nn.Module, without ()",
+    "model": f"it should be a class or {' or '.join(models.MODELS)}; one of your own is an nn.Module, without ()",
     "normalise": "it should be True, False or (mean, std)",
 }
 _validated = Recipe.__init__
@@ -196,7 +193,7 @@ def _checked(self, *values, **named) -> None:
         named["augmentation"] = Augmentation(**named["augmentation"])
     try:
         _validated(self, **_defaults(named.get("model")) | named)
-    except ValidationError as error:
+    except pydantic.ValidationError as error:
         first = error.errors()[0]
         if isinstance(first.get("ctx", {}).get("error"), RecipeError):
             raise first["ctx"]["error"] from None
@@ -208,16 +205,11 @@ def _checked(self, *values, **named) -> None:
 def _defaults(model) -> dict:
     """The options' defaults in a class of one's own, and the MLP's widths: they count where the recipe says nothing."""
     network = models.MODELS.get(model) if isinstance(model, str) else model
-    own = OPTIONS if network not in models.MODELS.values() else ("widths",)
-    known = isinstance(network, type) and issubclass(network, nn.Module)
-    taken = inspect.signature(network).parameters if known else {}
-    return {
-        key: taken[key].default for key in own if key in taken and taken[key].default is not inspect.Parameter.empty
-    }
+    if not (isinstance(network, type) and issubclass(network, nn.Module)):
+        return {}
+    own = ("widths",) if network in models.MODELS.values() else OPTIONS
+    taken = {key: entry.default for key, entry in inspect.signature(network).parameters.items() if key in own}
+    return {key: default for key, default in taken.items() if default is not inspect.Parameter.empty}
 
 
-def _refuse(recipe: Recipe, key: str, value) -> None:
-    raise RecipeError(f"a recipe is not changed in place; write recipe.changed('a new name', {key}={value!r})")
-
-
-Recipe.__init__, Recipe.__setattr__ = _checked, _refuse
+Recipe.__init__ = _checked

@@ -1,10 +1,7 @@
 """The named recipes, the original report's among them, and those of the many-seed studies."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate
 
 from mnist_helpers.training.augmentation import Augmentation
@@ -31,7 +28,7 @@ SPRINT_LENET5 = Recipe(
     "SPRINT_LENET5", "LeNet5", resize="pad", optimizer="adamw", learning_rate=2e-2, weight_decay=0.01,
     schedule="one-cycle", batch_size=256, epochs=2, validation=0,
 )  # fmt: skip
-SPRINT_LENET5_9905 = replace(SPRINT_LENET5, name="SPRINT_LENET5_9905", learning_rate=1e-2, batch_size=192, epochs=3)
+SPRINT_LENET5_9905 = SPRINT_LENET5.changed("SPRINT_LENET5_9905", learning_rate=1e-2, batch_size=192, epochs=3)
 
 # Chapter 4 repairs the original MLP one change at a time; each step of the ladder keeps the changes before it.
 MLP_REPAIRS = {
@@ -43,9 +40,7 @@ MLP_REPAIRS = {
 }
 MLP_LADDER = tuple(
     accumulate(
-        MLP_REPAIRS.items(),
-        lambda step, repair: replace(step, name=repair[0], **repair[1]),
-        initial=replace(ORIGINAL_MLP, name="as the original"),
+        MLP_REPAIRS.items(), lambda step, repair: step.changed(*repair), initial=ORIGINAL_MLP.changed("as the original")
     )
 )
 
@@ -82,14 +77,12 @@ NETWORKS = {**COMPARED}  # what chapter 5 compares: add your own network here
 # Chapter 7: the networks of the comparison with all pixels in another order, and trained on fewer images for more
 # epochs ({images: epochs}), to the last one: nothing is chosen.
 UNPERMUTED = {name: recipe.changed(f"{name}, in order") for name, recipe in COMPARED.items()}
-PERMUTED = {name: recipe.changed(f"{name}, permuted", {"permuted": True}) for name, recipe in COMPARED.items()}
+PERMUTED = {name: recipe.changed(f"{name}, permuted", permuted=True) for name, recipe in COMPARED.items()}
 SIZES = {100: 150, 300: 100, 1_000: 60, 3_000: 40, 10_000: 25, 30_000: 15, 60_000: 15}
 SIZED = {
-    (name, size): recipe.changed(
-        f"{name}, {size} images", {"validation": 0, "train_images": size, "epochs": SIZES[size]}
-    )
+    (name, size): recipe.changed(f"{name}, {size} images", validation=0, train_images=size, epochs=epochs)
     for name, recipe in COMPARED.items()
-    for size in SIZES
+    for size, epochs in SIZES.items()
 }
 
 # What the chapters train live, the longest first, with every seed of the report, and with its first seed only.

@@ -1,7 +1,5 @@
 """Run: a finished training. Runs on disk, each in its own folder; checkpoints of unfinished ones; locks."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
@@ -34,6 +32,7 @@ from mnist_helpers.training.recipe import Recipe, RecipeError
 
 UNFINISHED = ".unfinished"  # the folder in runs/ with checkpoints and locks
 PRETRAINED = Path(__file__).with_name("weights")
+RECORDED = ("seed", "history", "epoch", "wrong", "environment", "scale")
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,6 @@ class Run:
         """Logits [N, 10] of uint8 images [N, 28, 28], prepared as the recipe says."""
         return models.predict(self.model(), prepare(images.cpu(), self.recipe, self.scale))
 
-    def record(self) -> dict:
-        """All but weights and predictions, JSON-ready."""
-        record = {key: getattr(self, key) for key in ("seed", "history", "epoch", "wrong", "environment", "scale")}
-        return {"name": self.recipe.name, "recipe": self.recipe.fields()} | record
-
     def log(self) -> str:
         """The history, a line an epoch, as the original report prints it."""
         return "\n".join(format_epoch(row) for row in self.history)
@@ -95,10 +89,9 @@ def format_epoch(row: dict) -> str:
 
 def describe_environment(device: torch.device) -> dict:
     """Device, threads, versions and date: what a result must name."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
         "device": device.type,
-        "device_name": name,
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "threads": 1,  # of every training, so that digits are the same however many run side by side
         "python": platform.python_version(),
         "torch": str(torch.__version__),
@@ -120,10 +113,9 @@ def folder_of(recipe: Recipe, seed: int, images: str, runs: str | Path, device: 
     whole = isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= seed < 2**63
     if not (isinstance(recipe, Recipe) and whole):
         raise RecipeError(f"expected a Recipe such as recipes.LENET5 and a seed from 0 on; got {recipe!r}, {seed!r}")
-    environment = {key: value for key, value in describe_environment(device).items() if key != "date"}
     values = [value for value in recipe.fields().values() if isinstance(value, str)]
     code = digest(fit, Mnist, recipe.network, chosen=values)
-    decides = [recipe.key, int(seed), images, code, environment]
+    decides = [recipe.key, int(seed), images, code, describe_environment(device) | {"date": ""}]
     name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
     return project_path(runs) / f"{recipe.model_name.lower()}-seed{seed}-{name}"
 
@@ -136,19 +128,18 @@ def beside(folder: Path, ending: str) -> Path:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a run's lock: of two processes that want the same run one trains, and the other waits to reuse it."""
-    lock = FileLock(beside(folder, "lock"))
+    path = beside(folder, "lock")
+    lock = FileLock(path)
     with writing_to(folder.parent):
-        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            lock.acquire(timeout=0)
+            held = lock.acquire(timeout=0)
         except Timeout:
             if sys.stderr.isatty():  # not into a notebook that is being executed
                 print(f"another process is training {folder.name}; waiting for it", file=sys.stderr)
-            lock.acquire()
-    try:
+            held = lock.acquire()
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -165,10 +156,11 @@ def writing_to(runs: Path) -> Iterator[None]:
 
 def save(run: Run, folder: Path) -> None:
     """Write the run beside its place and rename it there, so that a run on disk is whole; needs its lock."""
-    tensors = {f"state.{key}": value.contiguous() for key, value in run.state.items()}
-    tensors |= {} if run.predictions is None else {"predictions": run.predictions}
+    tensors = {} if run.predictions is None else {"predictions": run.predictions}
+    tensors |= {f"state.{key}": value.contiguous() for key, value in run.state.items()}
     content, part = safetensors.torch.save(tensors), beside(folder, "part")
-    record = {"run": folder.name} | run.record() | {"sha256": hashlib.sha256(content).hexdigest()}
+    record = {"run": folder.name, "name": run.recipe.name, "recipe": run.recipe.fields()}
+    record |= {key: getattr(run, key) for key in RECORDED} | {"sha256": hashlib.sha256(content).hexdigest()}
     with writing_to(folder.parent):
         shutil.rmtree(part, ignore_errors=True)  # of a process that was killed here
         part.mkdir(parents=True)
@@ -198,8 +190,8 @@ def load(folder: Path, recipe: Recipe | None = None, *, set_aside=False) -> Run 
         predictions = tensors.pop("predictions", None)
         state = {key.removeprefix("state."): value for key, value in tensors.items()}
         recipe = recipe or Recipe(record["name"], **record["recipe"])
-        kept = {key: record[key] for key in ("seed", "history", "epoch", "wrong", "environment")}
-        return Run(recipe, **kept, scale=tuple(record["scale"]), state=state, predictions=predictions)
+        record["scale"] = tuple(record["scale"])
+        return Run(recipe, **{key: record[key] for key in RECORDED}, state=state, predictions=predictions)
     except Exception as error:  # whatever a damaged file makes json or safetensors say
         if set_aside:
             _set_aside(folder, f"the run in {folder.name} is damaged ({error})")
@@ -225,13 +217,13 @@ def read_checkpoint(path: Path) -> dict:
 def load_checkpoint(folder: Path) -> dict | None:
     """The state last kept, None where there is none; a damaged or foreign one is set aside with a warning."""
     path = beside(folder, "checkpoint")
-    if not path.is_file():
-        return None
     try:
         state = read_checkpoint(path)
         if state["run"] != folder.name:
             raise ValueError(f"it is of another recipe, seed or version: {state['run']}")
         return state
+    except FileNotFoundError:
+        return None
     except Exception as error:
         _set_aside(path, f"the checkpoint of {folder.name} cannot be used ({error}); the training starts over")
         return None
