@@ -70,7 +70,7 @@ class ReportExporter(Exporter):
             resources.setdefault("unique_key", resources["metadata"]["name"])
             nb, resources = super().from_notebook_node(nb, resources)
             chapters += notebook_pieces(nb, resources, code=code == "show")
-            listings.append(Piece(f"## {resources['metadata']['name']}.ipynb {{.unlisted}}"))
+            listings.append(Piece(html=f'<h2 class="unlisted">{resources["metadata"]["name"]}.ipynb</h2>'))
             listings += notebook_pieces(nb, resources, code=True, rest=False)
             results |= _results(nb)
             made = made or nb.metadata.get("report", {})

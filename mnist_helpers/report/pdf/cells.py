@@ -1,13 +1,10 @@
 """What each cell of an executed notebook gives to the document, in order."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import os
 import re
 from base64 import b64decode
-from dataclasses import replace
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -15,8 +12,7 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from mnist_helpers.files import project_path
-from mnist_helpers.report.pdf.pandoc import html_to_markdown
-from mnist_helpers.report.pdf.pieces import Origin, Piece
+from mnist_helpers.report.pdf.pieces import Piece
 from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
 from mnist_helpers.report.settings import OUT
 
@@ -32,24 +28,24 @@ AROUND = re.compile(
 
 def notebook_pieces(notebook: NotebookNode, resources: dict, *, code: bool, rest: bool = True) -> list[Piece]:
     """Code, and the rest (text and results), of a notebook that nbconvert's preprocessors have been through."""
-    about, pieces = resources["metadata"], []
-    origin = Origin(about["name"], Path(about.get("path") or ".").resolve(), resources.get("outputs", {}))
+    about, files, pieces = resources["metadata"], resources.get("outputs", {}), []
+    origin = {"chapter": about["name"], "folder": Path(about.get("path") or ".").resolve()}
     for index, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "markdown" and rest:
             attachments = cell.get("attachments", {}).items()
-            files = {f"attachment:{name}": b64decode(next(iter(data.values()))) for name, data in attachments}
-            pieces.append(Piece(cell.source, origin=replace(origin, files=files), cell=index))
+            held = {f"attachment:{name}": b64decode(next(iter(data.values()))) for name, data in attachments}
+            pieces.append(Piece(cell.source, **origin, files=held, cell=index))
         elif cell.cell_type == "code":
             parts, folded = [], cell.metadata.get("jupyter", {}).get("source_hidden")
             if code and cell.source.strip() and not folded:  # what only shows is folded away, on paper too
                 parts.append({"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}})
             if rest:
-                parts += [part for output in cell.outputs for part in _output(output, cell.source, origin)]
-            pieces += [Piece(**part, origin=origin, cell=index) for part in parts]
+                parts += [part for output in cell.outputs for part in _output(output, cell.source, origin["folder"])]
+            pieces += [Piece(**part, **origin, files=files, cell=index) for part in parts]
     return pieces
 
 
-def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
+def _output(output: NotebookNode, source: str, folder: Path) -> list[dict]:
     """The arguments of the Pieces that an output gives: none for a caption, a bar, or what plotting returns."""
     if output.output_type == "stream":
         return _printed(output.text) if output.name == "stdout" else []  # stderr: bars and warnings, no results
@@ -64,7 +60,7 @@ def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
         return [{"item": table} for table in tables]
     kind = next((kind for kind in PICTURES if kind in data), None)
     if kind:
-        return [{"item": _figure(output, about, kind, origin)}]
+        return [{"item": _figure(output, about, kind, folder)}]
     words, text = data.get("text/markdown") or data.get("text/latex"), data.get("text/plain", "")
     if words:  # a computed formula stays on the page of the words before it
         short = "$$" in words and words.count("\n") < 20 and not re.search("^ *#", words, re.M)
@@ -72,7 +68,7 @@ def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
     around, objects = OBJECT.subn("", text)
     nameless = objects > 0 and not AROUND.sub("", around)  # nothing but names of objects
     if html and (nameless or not hides):  # HTML that hides a part is for a browser; the text says it to all others
-        return [{"markdown": html_to_markdown(html)}]
+        return [{"html": html}]
     drawn = output.output_type == "execute_result" and _ends_with_plotting(source)
     return [] if nameless or drawn else _printed(text)
 
@@ -100,10 +96,10 @@ def _printed(text: str) -> list[dict]:
     return [{"item": {"kind": "output", "text": text, "long": long}}] if text.strip() else []
 
 
-def _figure(output: NotebookNode, about: dict, kind: str, origin: Origin) -> dict:
+def _figure(output: NotebookNode, about: dict, kind: str, folder: Path) -> dict:
     """A figure: the SVG that was written with it, if it is there and the same one; else the notebook's own picture."""
     shown, caption = output.metadata.get(kind, {}), about.get("caption")
-    pixels, vector = shown.get("width"), _vector(about, origin)
+    pixels, vector = shown.get("width"), _vector(about, folder)
     return {
         "kind": "figure", "label": about.get("label"), "caption": caption,
         "alt": caption or shown.get("alt") or "a figure without a caption",
@@ -112,9 +108,9 @@ def _figure(output: NotebookNode, about: dict, kind: str, origin: Origin) -> dic
     }  # fmt: skip
 
 
-def _vector(about: dict, origin: Origin) -> Path | None:
+def _vector(about: dict, folder: Path) -> Path | None:
     """The figure's SVG: beside the notebooks, or where a notebook run by hand has put it."""
-    places = [origin.folder.parent / "figures", project_path("build/live/figures", origin.folder)]
+    places = [folder.parent / "figures", project_path("build/live/figures", folder)]
     places += [Path(os.environ[OUT]) / "figures"] if OUT in os.environ else []
     for path in (place / f"{about['file']}.svg" for place in places if "svg" in about):
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == about["svg"]:

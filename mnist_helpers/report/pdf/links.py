@@ -1,7 +1,5 @@
 """Links: headings by Jupyter's anchors, figures, tables, sections and chapters by number, references by DOI."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,7 +19,7 @@ class Links:
     """What the document can link to; links are made of pandoc's inlines, and one to a file that is not there fails."""
 
     def __init__(self, pieces: list[Piece], bibliography: Path):
-        self.chapters = {piece.origin.name for piece in pieces}
+        self.chapters = {piece.chapter for piece in pieces}
         self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
         self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> Typst's label
         self.dead: list[str] = []  # references by number that lead nowhere
@@ -67,23 +65,19 @@ class Links:
             self.dead.append(f"{piece.where} refers to {word} {number}, which does not exist")
         return label
 
-    def link(self, value: list, piece: Piece, prefix: str) -> list[dict]:
-        """A link into the document, to the web with its reference, or, to another file, its text alone.
-
-        value: of pandoc's Link; prefix: what pandoc has put before an anchor of the same cell.
-        """
+    def link(self, value: list, piece: Piece) -> list[dict]:
+        """A link (pandoc's) into the document, to the web with its reference, or, to another file, its text alone."""
         _, inlines, (url, _) = value
         if re.match(r"\w+:", url):
             key = self.cited.get(_place(url))
             return [Link(*value), *([RawInline("typst", f" #cite(<{key}>)")] if key else [])]
-        url = url.replace(prefix, "")
         path, _, anchor = unquote(url).partition("#")
-        chapter = Path(path).stem if path else piece.origin.name
+        chapter = Path(path).stem if path else piece.chapter
         label = self.anchors.get((chapter, anchor.lower()))
         if label:
             return _to(label, inlines)
         # executed copies lie elsewhere, and not always all of them
-        places = (piece.origin.folder, project_path("notebooks", piece.origin.folder))
+        places = (piece.folder, project_path("notebooks", piece.folder))
         if (anchor and chapter in self.chapters) or not any((place / path).exists() for place in places):
             raise PdfError(f"{piece.where} links to {url or 'nothing'}, which does not exist. Mend the link.")
         return inlines

@@ -1,7 +1,5 @@
 """Piece: what a cell, or the report itself, gives to the document; PdfError: what cannot become one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,24 +13,21 @@ class PdfError(ConversionException, ValueError):
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where a piece comes from: the notebook's name and folder, and the files that it holds."""
-
-    name: str
-    folder: Path = Path()
-    files: dict[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Piece:
-    """Markdown, or an item (data that template.typ draws), or Typst itself; and the cell that it comes from."""
+    """Markdown, HTML, an item (data that template.typ draws), or Typst itself; and where it comes from.
+
+    chapter, folder, cell: the notebook's name and place, and the cell's number; files: what the notebook holds.
+    """
 
     markdown: str = ""
     item: dict | None = None
     raw: str = ""
-    origin: Origin = Origin("")
+    html: str = ""
+    chapter: str = ""
+    folder: Path = Path()
+    files: dict[str, bytes] = field(default_factory=dict)
     cell: int = 0
 
     @property
     def where(self) -> str:
-        return f"chapter {self.origin.name}, cell {self.cell}" if self.cell else "the report"
+        return f"chapter {self.chapter}, cell {self.cell}" if self.cell else "the report"
