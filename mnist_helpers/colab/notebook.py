@@ -1,7 +1,5 @@
 """One notebook for Colab that needs nothing beside it: chapters, and inside it the package, studies and settings."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import io
@@ -16,10 +14,9 @@ from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mnist_helpers.colab import ColabError
-from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.report.badge import with_badge
-from mnist_helpers.report.exporter import chosen_chapters
-from mnist_helpers.report.settings import read_settings
+from mnist_helpers.files import project_path
+from mnist_helpers.report.exporter import chosen_chapters, read_notebook, save
+from mnist_helpers.report.settings import COLAB, read_settings
 
 LARGEST = 4_000_000  # bytes of the notebook
 LEFT_OUT = "(this figure appears when the cell is run)"
@@ -76,12 +73,7 @@ def build_notebook(numbers: list[int] | None = None, target: Path | None = None)
         cell["id"] = f"cell-{number:03}"
     about = {"accelerator": "GPU", "colab": {"provenance": [], "toc_visible": True}}
     about |= {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    content = _small_enough(new_notebook(cells=cells, metadata=about))
-    try:
-        write_atomically(target, content)
-    except OSError as error:
-        problem = f"{target} cannot be written: {error.strerror or error}"
-        raise ColabError(f"{problem}. Free some space, or make the folder writable.") from error
+    save(target, _small_enough(new_notebook(cells=cells, metadata=about)))
     return target
 
 
@@ -102,13 +94,9 @@ def _chapter(path: Path):
 
     Of each output it keeps what a browser shows, so that it can be read before it is run.
     """
-    try:
-        notebook = nbformat.read(path, 4)
-        nbformat.validate(notebook)
-    except Exception as error:  # a file can be broken in many ways
-        problem = str(error).partition("\n")[0]
-        raise ColabError(f"{path} is not a notebook: {problem}. Restore it.") from error
-    for cell in with_badge(notebook, path.name, "").cells:
+    notebook = read_notebook(path)
+    notebook.cells = [cell for cell in notebook.cells if COLAB not in cell.metadata.get("tags", [])]
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\[([^]]*)\]\(\d\d_\w+\.ipynb[^)]*\)", r"\1", cell.source)
         else:

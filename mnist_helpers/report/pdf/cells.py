@@ -2,7 +2,6 @@
 
 import ast
 import hashlib
-import os
 import re
 from base64 import b64decode
 from pathlib import Path
@@ -14,7 +13,7 @@ from nbformat import NotebookNode
 from mnist_helpers.files import project_path
 from mnist_helpers.report.pdf.pieces import Piece
 from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
-from mnist_helpers.report.settings import OUT
+from mnist_helpers.report.settings import COLAB
 
 LINES = 22  # of output: more may break over pages
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -31,6 +30,8 @@ def notebook_pieces(notebook: NotebookNode, resources: dict, *, code: bool, rest
     about, files, pieces = resources["metadata"], resources.get("outputs", {}), []
     origin = {"chapter": about["name"], "folder": Path(about.get("path") or ".").resolve()}
     for index, cell in enumerate(notebook.cells, 1):
+        if COLAB in cell.metadata.get("tags", []):
+            continue
         if cell.cell_type == "markdown" and rest:
             attachments = cell.get("attachments", {}).items()
             held = {f"attachment:{name}": b64decode(next(iter(data.values()))) for name, data in attachments}
@@ -54,7 +55,8 @@ def _output(output: NotebookNode, source: str, folder: Path) -> list[dict]:
     data, about = output.data, output.metadata.get("report", {})
     if about.get("role") == "caption" or "application/vnd.jupyter.widget-view+json" in data:
         return []
-    html, hides = _visible(data.get("text/html", ""))
+    soup = BeautifulSoup(data.get("text/html", ""), "html.parser")
+    hides, html = [tag.extract() for tag in soup.select(HIDDEN)], str(soup)
     tables = read_tables(html, about.get("caption"), about.get("label"))
     if tables:
         return [{"item": table} for table in tables]
@@ -71,13 +73,6 @@ def _output(output: NotebookNode, source: str, folder: Path) -> list[dict]:
         return [{"html": html}]
     drawn = output.output_type == "execute_result" and _ends_with_plotting(source)
     return [] if nameless or drawn else _printed(text)
-
-
-def _visible(html: str) -> tuple[str, bool]:
-    """The HTML without what a browser does not show, and whether there was such a part."""
-    soup = BeautifulSoup(html, "html.parser")
-    hidden = [tag.extract() for tag in soup.select(HIDDEN)]
-    return (str(soup) if hidden else html), bool(hidden)
 
 
 def _ends_with_plotting(source: str) -> bool:
@@ -111,7 +106,6 @@ def _figure(output: NotebookNode, about: dict, kind: str, folder: Path) -> dict:
 def _vector(about: dict, folder: Path) -> Path | None:
     """The figure's SVG: beside the notebooks, or where a notebook run by hand has put it."""
     places = [folder.parent / "figures", project_path("build/live/figures", folder)]
-    places += [Path(os.environ[OUT]) / "figures"] if OUT in os.environ else []
     for path in (place / f"{about['file']}.svg" for place in places if "svg" in about):
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == about["svg"]:
             return path

@@ -24,7 +24,10 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
     tree = read_html("".join(map(document.source, range(len(pieces)))))
     tree["blocks"] = [document.section(block) for block in tree["blocks"]]
     body, warnings = write_typst(walk(tree, document.mend, "typst", {}))
-    document.refuse_unread_formulas(warnings)
+    for warning in re.findall(r"Could not convert TeX math (.*?), rendering as TeX", warnings, re.S):
+        formula = " ".join(warning.split())
+        where = document.formulas.get(formula, "the report")
+        raise PdfError(f"{where}: the formula {formula} cannot be read. Write it in LaTeX that pandoc knows.")
     return body, document.items, document.links.dead
 
 
@@ -37,13 +40,9 @@ class _Document:
         self.formulas: dict[str, str] = {}  # LaTeX -> where
         self.level = 0
 
-    def enter(self, index: int) -> None:
-        """Let the piece with this index be the one that the document is in."""
-        self.index, self.piece = index, self.pieces[index]
-
     def source(self, index: int) -> str:
         """A piece as HTML, after a mark that says which one it is; every tag that it opens is closed."""
-        self.enter(index)
+        self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
         html = self.piece.html or to_html(self.piece.markdown, index)
         return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{BeautifulSoup(html, "html.parser")}'
@@ -60,7 +59,7 @@ class _Document:
     def section(self, block: dict) -> dict:
         """A heading as a numbered section that links can find; other blocks as they are."""
         if block["t"] == "CodeBlock" and "piece" in (about := dict(block["c"][0][2])):
-            self.enter(int(about["piece"]))
+            self.piece = self.pieces[int(about["piece"])]
         if block["t"] != "Header":
             return block
         level, (_, classes, _), inlines = block["c"]
@@ -69,10 +68,8 @@ class _Document:
             return Para([])
         anchor = f"section-{len(self.items)}"
         number = self.links.add_heading(self.piece.chapter, level, words, anchor)
-        if number and inlines[0] == Str(number):  # Typst sets the number; one in bold letters stays with the words
-            inlines = inlines[2:]
-        else:
-            number = None
+        number = number if inlines[0] == Str(number) else None  # one in bold letters stays with the words
+        inlines = inlines[2:] if number else inlines  # Typst sets the number
         self.level = min(level, self.level + 1)  # an accessible document leaves no level out
         item = {"level": self.level, "number": number, "anchor": anchor, "listed": "unlisted" not in classes}
         return Para([RawInline("typst", f"#section({self.add(item)})["), *inlines, RawInline("typst", "]")])
@@ -81,7 +78,7 @@ class _Document:
         """What takes the place of an element of pandoc's tree; None leaves it as it is."""
         about = dict(value[0][2]) if key in ("Code", "CodeBlock", "Image", "Span") else {}
         if "piece" in about:
-            self.enter(int(about["piece"]))
+            self.piece = self.pieces[int(about["piece"])]
             return RawBlock("typst", value[1])
         if key == "Span" and "whole" in about:
             return self._math(about["element"], about["whole"])
@@ -102,21 +99,14 @@ class _Document:
 
     def _math(self, kind: str, formula: str) -> list:
         """A formula, with an item that holds its alternative text around it."""
-        index = self.add({"alt": formula.strip()})
         formula = re.sub(r"\s*\n\s*", "\n", formula.strip())  # pandoc would not read one with an empty line
+        opening = RawInline("typst", f"#formula({self.add({'alt': formula})})[")
         # pandoc would set it as one word, with the limit at its side
         formula = re.sub(r"\\operatorname\*?\{arg\\[,;: ]\s*(max|min)\}", r"\\arg\\\1 ", formula)
         for cases in re.findall(r"\\begin\{cases\}.*?\\end\{cases\}", formula, re.S):
             formula = formula.replace(cases, cases.replace("&", r"&\quad "))  # Typst puts no space there
-        self.formulas.setdefault(" ".join(formula.split()), self.piece.where)
-        math = Math({"t": kind}, formula)
-        return [RawInline("typst", f"#formula({index})["), math, RawInline("typst", "]")]
-
-    def refuse_unread_formulas(self, warnings: str) -> None:
-        for warning in re.findall(r"Could not convert TeX math (.*?), rendering as TeX", warnings, re.S):
-            formula = " ".join(warning.split())
-            where = self.formulas.get(formula, "the report")
-            raise PdfError(f"{where}: the formula {formula} cannot be read. Write it in LaTeX that pandoc knows.")
+        self.formulas[" ".join(formula.split())] = self.piece.where
+        return [opening, Math({"t": kind}, formula), RawInline("typst", "]")]
 
     def _picture(self, url: str, alt: str, width: str) -> dict:
         if re.match(r"https?:", url):

@@ -7,7 +7,7 @@ from nbconvert.utils.exceptions import ConversionException
 
 
 class PdfError(ConversionException, ValueError):
-    """Notebooks that cannot become a PDF; the message names chapter and cell, and says what to do."""
+    """Notebooks that cannot become a PDF, or one for Colab; the message names chapter and cell, and the remedy."""
 
     exit_code = 2
 

@@ -1,7 +1,5 @@
 """An HTML table, as pandas and others show it, as the rows and columns that template.typ draws."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 
