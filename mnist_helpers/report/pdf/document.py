@@ -6,10 +6,9 @@ from pathlib import Path
 from urllib.parse import unquote
 from urllib.request import urlopen
 
-from bs4 import BeautifulSoup
 from pandocfilters import Math, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
-from mnist_helpers.report.pdf.links import Links
+from mnist_helpers.report.pdf.links import Links, with_references
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import wrap
@@ -41,11 +40,11 @@ class _Document:
         self.level = 0
 
     def source(self, index: int) -> str:
-        """A piece as HTML, after a mark that says which one it is; every tag that it opens is closed."""
+        """A piece as HTML, after a mark that says which one it is."""
         self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
-        html = self.piece.html or to_html(self.piece.markdown, index)
-        return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{BeautifulSoup(html, "html.parser")}'
+        html = with_references(self.piece.html or to_html(self.piece.markdown, index))
+        return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{html}'
 
     def add(self, item: dict) -> int:
         """The place of an item among the items; a figure's file is put beside the document."""
@@ -82,8 +81,6 @@ class _Document:
             return RawBlock("typst", value[1])
         if key == "Span" and "whole" in about:
             return self._math(about["element"], about["whole"])
-        if key in ("Para", "Plain"):
-            return {"t": key, "c": self.links.refer(value, self.piece)}
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
@@ -105,7 +102,7 @@ class _Document:
         formula = re.sub(r"\\operatorname\*?\{arg\\[,;: ]\s*(max|min)\}", r"\\arg\\\1 ", formula)
         for cases in re.findall(r"\\begin\{cases\}.*?\\end\{cases\}", formula, re.S):
             formula = formula.replace(cases, cases.replace("&", r"&\quad "))  # Typst puts no space there
-        self.formulas[" ".join(formula.split())] = self.piece.where
+        self.formulas.setdefault(" ".join(formula.split()), self.piece.where)
         return [opening, Math({"t": kind}, formula), RawInline("typst", "]")]
 
     def _picture(self, url: str, alt: str, width: str) -> dict:

@@ -1,18 +1,29 @@
 """Links: headings by Jupyter's anchors, figures, tables, sections and chapters by number, references by DOI."""
 
 import re
+from html import escape
 from pathlib import Path
 from urllib.parse import unquote
 
 import bibtexparser
 from bibtexparser.bparser import BibTexParser
-from pandocfilters import Link, RawInline, Str
+from bs4 import BeautifulSoup
+from pandocfilters import Link, RawInline
 
 from mnist_helpers.files import project_path
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 
-WORD = re.compile(r"(\W*)(Figure|Table|[Cc]hapter|[Ss]ection)")
-NUMBER = re.compile(r"(\d+(?:\.\d+)*)(\W.*|)")
+REFERENCE = re.compile(r"(?<![\w-])(Figure|Table|[Cc]hapter|[Ss]ection)\s(\d+(?:\.\d+)*)(?!\.?\w)")
+
+
+def with_references(html: str) -> str:
+    """The HTML, with every tag closed, and "Figure 3.1" and the like as links to just these words."""
+    soup = BeautifulSoup(html, "html.parser")
+    for text in soup.find_all(string=REFERENCE):
+        if text.parent.name in ("p", "li", "td", "th"):
+            linked = REFERENCE.sub(r'<a href="\g<0>">\g<0></a>', escape(text))
+            text.replace_with(BeautifulSoup(linked, "html.parser"))
+    return str(soup)
 
 
 class Links:
@@ -48,22 +59,12 @@ class Links:
         self.numbers.setdefault(f"{'section' if rest else 'chapter'} {found[1]}", label)
         return found[0].strip()
 
-    def refer(self, inlines: list[dict], piece: Piece) -> list[dict]:
-        """Inlines in which "Figure 3.1" and the like are links, where the document has what they name."""
-        done = []
-        for inline in inlines:
-            done.append(inline)
-            if found := _reference(done[-3:]):
-                before, word, number, after = found
-                if label := self._label(word, number, piece):
-                    done[-3:] = [Str(before), *_to(label, [Str(word), done[-2], Str(number)]), Str(after)]
-        return done
-
-    def _label(self, word: str, number: str, piece: Piece) -> str | None:
+    def _refer(self, inlines: list[dict], word: str, number: str, piece: Piece) -> list[dict]:
+        """Such as "Figure 3.1" as a link, where the document has what it names."""
         label = self.numbers.get(f"{word.lower()} {number}")
         if label is None and "." in number and f"chapter {number.split('.')[0]}" in self.numbers:
             self.dead.append(f"{piece.where} refers to {word} {number}, which does not exist")
-        return label
+        return _to(label, inlines) if label else inlines
 
     def link(self, value: list, piece: Piece) -> list[dict]:
         """A link (pandoc's) into the document, to the web with its reference, or, to another file, its text alone."""
@@ -71,6 +72,8 @@ class Links:
         if re.match(r"\w+:", url):
             key = self.cited.get(_place(url))
             return [Link(*value), *([RawInline("typst", f" #cite(<{key}>)")] if key else [])]
+        if found := REFERENCE.fullmatch(unquote(url)):
+            return self._refer(inlines, *found.groups(), piece)
         path, _, anchor = unquote(url).partition("#")
         chapter = Path(path).stem if path else piece.chapter
         label = self.anchors.get((chapter, anchor.lower()))
@@ -86,14 +89,6 @@ class Links:
 def _place(url: str) -> str:
     """A DOI or address in one form, whether it was written as a link or not."""
     return unquote(url).lower().removeprefix("https://doi.org/")
-
-
-def _reference(part: list[dict]) -> tuple[str, str, str, str] | None:
-    """(what stands before, word, number, what stands after) of three inlines such as "(Figure", blank, "3.1)"."""
-    if [inline["t"] for inline in part] not in (["Str", "Space", "Str"], ["Str", "SoftBreak", "Str"]):
-        return None
-    word, number = WORD.fullmatch(part[0]["c"]), NUMBER.fullmatch(part[2]["c"])
-    return (*word.groups(), *number.groups()) if word and number else None
 
 
 def _to(label: str, inlines: list[dict]) -> list[dict]:
