@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import Exporter
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor, ExtractOutputPreprocessor
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from traitlets import Enum, Unicode, default
 
@@ -48,7 +48,7 @@ class ReportExporter(Exporter):
 
     @default("preprocessors")
     def _preprocessors(self) -> list:
-        return [require_executed, CoalesceStreamsPreprocessor, ExtractOutputPreprocessor]
+        return [require_executed, CoalesceStreamsPreprocessor]
 
     def from_notebook_node(self, nb: NotebookNode, resources=None, **kwargs) -> tuple[bytes, dict]:
         """One notebook as a PDF."""
@@ -64,9 +64,10 @@ class ReportExporter(Exporter):
         chapters, listings, results, made = [], [], {}, {}
         for nb, resources in notebooks:
             nb, resources = super().from_notebook_node(nb, resources)
-            chapters += notebook_pieces(nb, resources, code=code == "show")
-            listings.append(Piece(html=f'<h2 class="unlisted">{escape(resources["metadata"]["name"])}.ipynb</h2>'))
-            listings += notebook_pieces(nb, resources, code=True, rest=False)
+            pieces, name = notebook_pieces(nb, resources["metadata"]), escape(resources["metadata"]["name"])
+            own = [piece for piece in pieces if piece.item and piece.item["kind"] == "code"]
+            listings += [Piece(html=f'<h2 class="unlisted">{name}.ipynb</h2>'), *own]
+            chapters += [piece for piece in pieces if code == "show" or piece not in own]
             for output in (output for cell in nb.cells for output in cell.get("outputs", [])):
                 results |= output.get("metadata", {}).get("report", {}).get("results", {})  # as in results.json
             made = made or nb.metadata.get("report", {})

@@ -3,8 +3,8 @@
 import ast
 import hashlib
 import re
-from base64 import b64decode
 from pathlib import Path
+from urllib.parse import quote
 
 from bs4 import BeautifulSoup
 from nbconvert.filters import strip_ansi
@@ -20,29 +20,26 @@ PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 HIDDEN = "[hidden], [style*='display:none'], [style*='display: none']"
 STRING = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
 OBJECT = re.compile(rf"<(?:{STRING}|<[^<>\n]*>|[^<>'\"\n])*>|\b(?:Text|Axes)\((?:{STRING}|[^()'\"\n])*\)")
-AROUND = re.compile(
-    r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]"
-)  # what lists of objects, and plt.hist, put around
+# what lists of objects, and plt.hist, put around
+AROUND = re.compile(r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]")
 
 
-def notebook_pieces(notebook: NotebookNode, resources: dict, *, code: bool, rest: bool = True) -> list[Piece]:
-    """Code, and the rest (text and results), of a notebook that nbconvert's preprocessors have been through."""
-    about, files, pieces = resources["metadata"], resources.get("outputs", {}), []
-    origin = {"chapter": about["name"], "folder": Path(about.get("path") or ".").resolve()}
+def notebook_pieces(notebook: NotebookNode, about: dict) -> list[Piece]:
+    """Text, code and results of a notebook; about: nbconvert's metadata, its name and, where it is known, its path."""
+    origin, pieces = {"chapter": about["name"], "folder": Path(about.get("path") or ".").resolve()}, []
     for index, cell in enumerate(notebook.cells, 1):
-        if COLAB in cell.metadata.get("tags", []):
-            continue
-        if cell.cell_type == "markdown" and rest:
-            attachments = cell.get("attachments", {}).items()
-            held = {f"attachment:{name}": b64decode(next(iter(data.values()))) for name, data in attachments}
-            pieces.append(Piece(cell.source, **origin, files=held, cell=index))
-        elif cell.cell_type == "code":
-            parts, folded = [], cell.metadata.get("jupyter", {}).get("source_hidden")
-            if code and cell.source.strip() and not folded:  # what only shows is folded away, on paper too
-                parts.append({"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}})
-            if rest:
-                parts += [part for output in cell.outputs for part in _output(output, cell.source, origin["folder"])]
-            pieces += [Piece(**part, **origin, files=files, cell=index) for part in parts]
+        parts, tags = [], cell.metadata.get("tags", [])
+        if cell.cell_type == "markdown" and COLAB not in tags:
+            for name, held in cell.get("attachments", {}).items():
+                picture = "data:{};base64,{}".format(*next(iter(held.items())))
+                cell.source = re.sub(f"attachment:({re.escape(name)}|{quote(name)})", picture, cell.source)
+            parts = [{"markdown": cell.source}]
+        elif cell.cell_type == "code" and COLAB not in tags:
+            # what only shows is folded away, on paper too
+            if cell.source.strip() and not cell.metadata.get("jupyter", {}).get("source_hidden"):
+                parts = [{"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}}]
+            parts += [part for output in cell.outputs for part in _output(output, cell.source, origin["folder"])]
+        pieces += [Piece(**part, **origin, cell=index) for part in parts]
     return pieces
 
 
@@ -94,11 +91,12 @@ def _printed(text: str) -> list[dict]:
 def _figure(output: NotebookNode, about: dict, kind: str, folder: Path) -> dict:
     """A figure: the SVG that was written with it, if it is there and the same one; else the notebook's own picture."""
     shown, caption = output.metadata.get(kind, {}), about.get("caption")
-    pixels, vector = shown.get("width"), _vector(about, folder)
+    pixels, data = shown.get("width"), output.data[kind]
+    own = f"data:{kind},{quote(data)}" if kind == "image/svg+xml" else f"data:{kind};base64,{''.join(data.split())}"
     return {
         "kind": "figure", "label": about.get("label"), "caption": caption,
         "alt": caption or shown.get("alt") or "a figure without a caption",
-        "file": str(vector) if vector else output.metadata.filenames[kind],
+        "file": str(_vector(about, folder) or own),
         "width": pixels / 96 if isinstance(pixels, int | float) else None,  # inches, as a browser has them
     }  # fmt: skip
 

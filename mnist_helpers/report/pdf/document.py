@@ -115,14 +115,14 @@ class _Document:
 
     def _copy(self, file: str) -> str:
         """Put a picture beside the document; its name there. It is a file, or is written out in its address."""
-        piece, kind, advice = self.piece, Path(file).suffix, "that does not exist, {}. Put it there."
+        kind, advice = Path(file).suffix, "that does not exist, {}. Put it there."
         try:
             if file.startswith("data:"):
                 advice = "that is damaged, {}. Insert it again."
                 with urlopen(file) as opened:  # these words themselves: nothing is fetched
                     content, kind = opened.read(), "." + opened.headers.get_content_subtype().split("+")[0]
             else:
-                content = piece.files[file] if file in piece.files else (piece.folder / file).read_bytes()
+                content = (self.piece.folder / file).read_bytes()
         except (OSError, ValueError) as error:  # a name may be too long, or none
             shown = advice.format(file[:60] or "without a name")
             raise PdfError(f"{self.piece.where} shows a picture {shown}") from error

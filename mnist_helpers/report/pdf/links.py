@@ -51,12 +51,10 @@ class Links:
         first = self.anchors.setdefault((chapter, ""), label) == label if level == 1 else True
         self.anchors.setdefault((chapter, words.replace(" ", "-").lower()), label)
         own, found = re.match(r"\d+", chapter), re.match(r"(\d+(?:\.\d+)*)\.? ", words)
-        if not (own and found and first):
+        parts = found[1].split(".") if own and found and first else []
+        if len(parts) != level or int(parts[0]) != int(own[0]):
             return None
-        chapter_number, *rest = map(int, found[1].split("."))
-        if chapter_number != int(own[0]) or len(rest) + 1 != level:
-            return None
-        self.numbers.setdefault(f"{'section' if rest else 'chapter'} {found[1]}", label)
+        self.numbers.setdefault(f"{'section' if level > 1 else 'chapter'} {found[1]}", label)
         return found[0].strip()
 
     def _refer(self, inlines: list[dict], word: str, number: str, piece: Piece) -> list[dict]:

@@ -1,6 +1,6 @@
 """Piece: what a cell, or the report itself, gives to the document; PdfError: what cannot become one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from nbconvert.utils.exceptions import ConversionException
@@ -14,10 +14,7 @@ class PdfError(ConversionException, ValueError):
 
 @dataclass(frozen=True)
 class Piece:
-    """Markdown, HTML, an item (data that template.typ draws), or Typst itself; and where it comes from.
-
-    chapter, folder, cell: the notebook's name and place, and the cell's number; files: what the notebook holds.
-    """
+    """Markdown, HTML, an item (data that template.typ draws), or Typst itself; and the cell that it comes from."""
 
     markdown: str = ""
     item: dict | None = None
@@ -25,7 +22,6 @@ class Piece:
     html: str = ""
     chapter: str = ""
     folder: Path = Path()
-    files: dict[str, bytes] = field(default_factory=dict)
     cell: int = 0
 
     @property
