@@ -24,31 +24,17 @@ BIBLIOGRAPHY = Path(__file__).with_name("references.bib")
 REFERENCES = '#references("original-lenet5", "original-mlp")'  # with the original's own sources, linked nowhere
 
 
-def require_executed(nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-    """A preprocessor that refuses a notebook with a cell that has not been run, or that failed."""
-    for index, cell in enumerate(nb.cells, 1):
-        if cell.cell_type == "code" and cell.source.strip():
-            where = f"chapter {resources['metadata']['name']}, cell {index} ({cell.source.strip().splitlines()[0]!r})"
-            failed = [output.ename for output in cell.outputs if output.output_type == "error"]
-            if failed and "raises-exception" not in cell.metadata.get("tags", []):
-                raise PdfError(f"{where} failed with {failed[0]}. Mend it and run the chapter again.")
-            if cell.execution_count is None:
-                raise PdfError(f"{where} has not been run. Run all cells and save, or use `make report`.")
-    return nb, resources
-
-
 class ReportExporter(Exporter):
     """Executed notebooks as one PDF, typeset by pandoc and Typst, with the names of report.toml."""
 
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
     file_extension = Unicode(".pdf").tag(config=True)
-    code = Enum(("", *CODE), "", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says")
-    code.tag(config=True)
+    code = Enum(("", *CODE), "", help="where the code is shown; empty: as report.toml says").tag(config=True)
 
     @default("preprocessors")
     def _preprocessors(self) -> list:
-        return [require_executed, CoalesceStreamsPreprocessor]
+        return [CoalesceStreamsPreprocessor]
 
     def from_notebook_node(self, nb: NotebookNode, resources=None, **kwargs) -> tuple[bytes, dict]:
         """One notebook as a PDF."""

@@ -5,9 +5,8 @@ import os
 import re
 import shutil
 import sys
-import threading
 import time
-from collections.abc import Iterable
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import nbformat
@@ -58,7 +57,7 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
     start, about = time.perf_counter(), {}
     if numbers is None:
-        about = _made(training.train_jobs(recipes.live(range(FIRST_SEED, FIRST_SEED + n))).values())
+        about = _made([*training.train_jobs(recipes.live(range(FIRST_SEED, FIRST_SEED + n))).values()])
         print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
     run_chapters(chapters, out / "notebooks", about)
     build_pdf([out / "notebooks" / path.name for path in chapters], out / "report.pdf")
@@ -69,9 +68,8 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     print(f"done in {seconds:.0f} s: report.pdf, notebooks, figures and results.json are under {where}")
 
 
-def _made(runs: Iterable[Run]) -> dict:
+def _made(runs: list[Run]) -> dict:
     """What the report's last page says of its trainings."""
-    runs = list(runs)
     return {
         "seeds": sorted({run.seed for run in runs}),
         "trainings": len(runs),
@@ -86,28 +84,21 @@ def run_chapters(chapters: list[Path], folder: Path, about: dict | None = None) 
     about: goes into each notebook's metadata under "report".
     """
     cells = {path: len(nbformat.read(path, 4).cells) for path in chapters}
-    left = sorted(chapters, key=cells.get)  # the one with the most first, so that no long one is left over at the end
-    failed: dict[Path, Exception] = {}
-
-    def work() -> None:
-        while left:
-            path, began = left.pop(), time.perf_counter()
-            try:
-                run_chapter(path, folder / path.name, about, on_cell=lambda: bar.update(1))
-                tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
-            except Exception as error:
-                failed[path] = error
-
     with tqdm(total=sum(cells.values()), unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
-        # daemons, so that Ctrl-C ends the process, and with it nbclient its kernels; in the main thread it swallows it
-        workers = [threading.Thread(target=work, daemon=True) for _ in range(2)]
-        for worker in workers:
-            worker.start()
-        while any(worker.is_alive() for worker in workers):
+
+        def run(path: Path) -> None:
+            began = time.perf_counter()
+            run_chapter(path, folder / path.name, about, on_cell=lambda: bar.update(1))
+            tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
+
+        # in the main thread nbclient would swallow Ctrl-C; these are daemons, so it ends the process and all kernels
+        pool = ThreadPool(2)
+        # the one with the most cells first, so that no long one is left over at the end
+        running = {path: pool.apply_async(run, [path]) for path in sorted(chapters, key=cells.get, reverse=True)}
+        while not all(result.ready() for result in running.values()):
             time.sleep(0.1)  # Windows would not see Ctrl-C in a join
     for path in chapters:
-        if path in failed:
-            raise failed[path]
+        running[path].get()
 
 
 def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=lambda: None) -> None:

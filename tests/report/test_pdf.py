@@ -23,8 +23,7 @@ from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
 from mnist_helpers.__main__ import main
 from mnist_helpers.report import exporter
-from mnist_helpers.report.pdf.document import to_typst
-from mnist_helpers.report.pdf.links import Links
+from mnist_helpers.report.pdf.document import Document, to_typst
 from mnist_helpers.report.pdf.pandoc import read_html, to_html
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
@@ -559,7 +558,7 @@ def test_the_bibliography_is_read_as_bibtex_is_written(tmp_path):
         "@book{three,\n  title = {A {B} c},\n  DOI={https://doi.org/10.2/d}, year=1999\n}\n",
         encoding="utf-8",
     )
-    assert Links([], path).cited == {"10.1/abc": "one", "https://x.org/a_b": "two", "10.2/d": "three"}
+    assert Document([], tmp_path, path).cited == {"10.1/abc": "one", "https://x.org/a_b": "two", "10.2/d": "three"}
 
 
 def assert_on_paper(path: Path) -> None:

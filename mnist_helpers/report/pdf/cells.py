@@ -11,7 +11,7 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from mnist_helpers.files import project_path
-from mnist_helpers.report.pdf.pieces import Piece
+from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
 from mnist_helpers.report.settings import COLAB
 
@@ -25,7 +25,10 @@ AROUND = re.compile(r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]")
 
 
 def notebook_pieces(notebook: NotebookNode, about: dict) -> list[Piece]:
-    """Text, code and results of a notebook; about: nbconvert's metadata, its name and, where it is known, its path."""
+    """Text, code and results of a notebook; PdfError for one with a cell that has not been run, or that failed.
+
+    about: nbconvert's metadata, the notebook's name and, where it is known, its path.
+    """
     origin, pieces = {"chapter": about["name"], "folder": Path(about.get("path") or ".").resolve()}, []
     for index, cell in enumerate(notebook.cells, 1):
         parts, tags = [], cell.metadata.get("tags", [])
@@ -35,12 +38,23 @@ def notebook_pieces(notebook: NotebookNode, about: dict) -> list[Piece]:
                 cell.source = re.sub(f"attachment:({re.escape(name)}|{quote(name)})", picture, cell.source)
             parts = [{"markdown": cell.source}]
         elif cell.cell_type == "code" and COLAB not in tags:
-            # what only shows is folded away, on paper too
-            if cell.source.strip() and not cell.metadata.get("jupyter", {}).get("source_hidden"):
+            if lines := cell.source.strip().splitlines():
+                _require_run(cell, f"chapter {about['name']}, cell {index} ({lines[0]!r})")
+            if lines and not cell.metadata.get("jupyter", {}).get(
+                "source_hidden"
+            ):  # what is folded, is so on paper too
                 parts = [{"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}}]
             parts += [part for output in cell.outputs for part in _output(output, cell.source, origin["folder"])]
         pieces += [Piece(**part, **origin, cell=index) for part in parts]
     return pieces
+
+
+def _require_run(cell: NotebookNode, where: str) -> None:
+    failed = [output.ename for output in cell.outputs if output.output_type == "error"]
+    if failed and "raises-exception" not in cell.metadata.get("tags", []):
+        raise PdfError(f"{where} failed with {failed[0]}. Mend it and run the chapter again.")
+    if cell.execution_count is None:
+        raise PdfError(f"{where} has not been run. Run all cells and save, or use `make report`.")
 
 
 def _output(output: NotebookNode, source: str, folder: Path) -> list[dict]:
@@ -90,21 +104,16 @@ def _printed(text: str) -> list[dict]:
 
 def _figure(output: NotebookNode, about: dict, kind: str, folder: Path) -> dict:
     """A figure: the SVG that was written with it, if it is there and the same one; else the notebook's own picture."""
-    shown, caption = output.metadata.get(kind, {}), about.get("caption")
-    pixels, data = shown.get("width"), output.data[kind]
-    own = f"data:{kind},{quote(data)}" if kind == "image/svg+xml" else f"data:{kind};base64,{''.join(data.split())}"
+    data, shown, caption = output.data[kind], output.metadata.get(kind, {}), about.get("caption")
+    file = f"data:{kind},{quote(data)}" if kind == "image/svg+xml" else f"data:{kind};base64,{''.join(data.split())}"
+    # beside the notebooks, or where a notebook run by hand has put it
+    for place in (folder.parent / "figures", project_path("build/live/figures", folder)) if "svg" in about else ():
+        path = place / f"{about['file']}.svg"
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == about["svg"]:
+            file = str(path)
+    pixels = shown.get("width")
     return {
-        "kind": "figure", "label": about.get("label"), "caption": caption,
+        "kind": "figure", "label": about.get("label"), "caption": caption, "file": file,
         "alt": caption or shown.get("alt") or "a figure without a caption",
-        "file": str(_vector(about, folder) or own),
         "width": pixels / 96 if isinstance(pixels, int | float) else None,  # inches, as a browser has them
     }  # fmt: skip
-
-
-def _vector(about: dict, folder: Path) -> Path | None:
-    """The figure's SVG: beside the notebooks, or where a notebook run by hand has put it."""
-    places = [folder.parent / "figures", project_path("build/live/figures", folder)]
-    for path in (place / f"{about['file']}.svg" for place in places if "svg" in about):
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == about["svg"]:
-            return path
-    return None

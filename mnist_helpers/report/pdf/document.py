@@ -1,4 +1,7 @@
-"""Markdown and data, piece by piece, as one Typst document: pandoc reads, this file mends, pandoc writes."""
+"""Markdown and data, piece by piece, as one Typst document: pandoc reads, this file mends and links, pandoc writes.
+
+Links: headings by Jupyter's anchors, figures, tables, sections and chapters by number, references by DOI.
+"""
 
 import re
 from html import escape
@@ -6,12 +9,27 @@ from pathlib import Path
 from urllib.parse import unquote
 from urllib.request import urlopen
 
-from pandocfilters import Math, Para, RawBlock, RawInline, Str, Strong, stringify, walk
+import bibtexparser
+from bibtexparser.bparser import BibTexParser
+from bs4 import BeautifulSoup
+from pandocfilters import Link, Math, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
-from mnist_helpers.report.pdf.links import Links, with_references
+from mnist_helpers.files import project_path
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import wrap
+
+REFERENCE = re.compile(r"(?<![\w-])(Figure|Table|[Cc]hapter|[Ss]ection)\s(\d+(?:\.\d+)*)(?!\.?\w)")
+
+
+def with_references(html: str) -> str:
+    """The HTML, with every tag closed, and "Figure 3.1" and the like as links to just these words."""
+    soup = BeautifulSoup(html, "html.parser")
+    for text in soup.find_all(string=REFERENCE):
+        if text.parent.name in ("p", "li", "td", "th"):
+            linked = REFERENCE.sub(r'<a href="\g<0>">\g<0></a>', escape(text))
+            text.replace_with(BeautifulSoup(linked, "html.parser"))
+    return str(soup)
 
 
 def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str, list[dict], list[str]]:
@@ -19,7 +37,7 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
 
     build: the folder that pictures are put into; bibliography: the BibTeX file of what is cited.
     """
-    document = _Document(pieces, build, bibliography)
+    document = Document(pieces, build, bibliography)
     tree = read_html("".join(map(document.source, range(len(pieces)))))
     tree["blocks"] = [document.section(block) for block in tree["blocks"]]
     body, warnings = write_typst(walk(tree, document.mend, "typst", {}))
@@ -27,17 +45,22 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
         formula = " ".join(warning.split())
         where = document.formulas.get(formula, "the report")
         raise PdfError(f"{where}: the formula {formula} cannot be read. Write it in LaTeX that pandoc knows.")
-    return body, document.items, document.links.dead
+    return body, document.items, document.dead
 
 
-class _Document:
+class Document:
     """The state of one conversion: items, links, formulas, and the piece that is being walked through."""
 
     def __init__(self, pieces: list[Piece], build: Path, bibliography: Path):
-        self.pieces, self.build, self.links = pieces, build, Links(pieces, bibliography)
+        self.pieces, self.build, self.level = pieces, build, 0
         self.items: list[dict] = []
         self.formulas: dict[str, str] = {}  # LaTeX -> where
-        self.level = 0
+        self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
+        self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> Typst's label
+        self.dead: list[str] = []  # references by number that lead nowhere
+        parser = BibTexParser(ignore_nonstandard_types=False)  # Typst knows @online and more
+        entries = bibtexparser.loads(bibliography.read_text(encoding="utf-8"), parser).entries
+        self.cited = {_place(entry[key]): entry["ID"] for entry in entries for key in ("doi", "url") if key in entry}
 
     def source(self, index: int) -> str:
         """A piece as HTML, after a mark that says which one it is."""
@@ -48,8 +71,10 @@ class _Document:
 
     def add(self, item: dict) -> int:
         """The place of an item among the items; a figure's file is put beside the document."""
-        if item.get("label"):
-            item = item | {"anchor": self.links.add_item(item["label"])}
+        if item.get("label"):  # where two have one, links go to the first
+            name = item["label"].lower()
+            item = item | {"anchor": None if name in self.numbers else name.replace(" ", "-")}
+            self.numbers.setdefault(name, name.replace(" ", "-"))
         if "file" in item:
             item = item | {"file": self._copy(item["file"])}
         self.items.append(item)
@@ -66,7 +91,7 @@ class _Document:
         if not words:
             return Para([])
         anchor = f"section-{len(self.items)}"
-        number = self.links.add_heading(self.piece.chapter, level, words, anchor)
+        number = self._number(level, words, anchor)
         number = number if inlines[0] == Str(number) else None  # one in bold letters stays with the words
         inlines = inlines[2:] if number else inlines  # Typst sets the number
         self.level = min(level, self.level + 1)  # an accessible document leaves no level out
@@ -87,7 +112,7 @@ class _Document:
             language = re.findall(r"[\w+#-]+", " ".join(value[0][1]))[:1]  # of ```{python}
             return {"t": key, "c": [["", language, []], wrap(about.get("whole", value[1]).strip("\n"))]}
         if key == "Link":
-            return self.links.link(value, self.piece)
+            return self._link(value)
         if key == "Image":
             return self._picture(value[2][0], stringify(Para(value[1])), about.get("width", ""))
         if key == "Str" and (number := re.fullmatch(r"(\(?)-(\d.*)", value)):  # Typst sees this only after a blank
@@ -129,3 +154,44 @@ class _Document:
         name = f"picture-{len(self.items)}{kind}"
         (self.build / name).write_bytes(content)
         return name
+
+    def _number(self, level: int, words: str, label: str) -> str | None:
+        """Note a heading; its number, if it begins with one, as it is written, such as "3.1" or "3.".
+
+        In 03_lenet5 that is 3 for the first heading of level 1, and 3.1 for one of level 2. "2 networks" has no number.
+        """
+        first = self.anchors.setdefault((self.piece.chapter, ""), label) == label if level == 1 else True
+        self.anchors.setdefault((self.piece.chapter, words.replace(" ", "-").lower()), label)
+        own, found = re.match(r"\d+", self.piece.chapter), re.match(r"(\d+(?:\.\d+)*)\.? ", words)
+        parts = found[1].split(".") if own and found and first else []
+        if len(parts) != level or int(parts[0]) != int(own[0]):
+            return None
+        self.numbers.setdefault(f"{'section' if level > 1 else 'chapter'} {found[1]}", label)
+        return found[0].strip()
+
+    def _link(self, value: list) -> list[dict]:
+        """A link (pandoc's) into the document, to the web with its reference, or, to another file, its text alone."""
+        _, inlines, (url, _) = value
+        if re.match(r"\w+:", url):
+            key = self.cited.get(_place(url))
+            return [Link(*value), *([RawInline("typst", f" #cite(<{key}>)")] if key else [])]
+        path, _, anchor = unquote(url).partition("#")
+        chapter = Path(path).stem if path else self.piece.chapter
+        label = self.anchors.get((chapter, anchor.lower()))
+        if found := REFERENCE.fullmatch(path):
+            word, number = found.groups()
+            label = self.numbers.get(f"{word.lower()} {number}")
+            if label is None and "." in number and f"chapter {number.split('.')[0]}" in self.numbers:
+                self.dead.append(f"{self.piece.where} refers to {word} {number}, which does not exist")
+        elif label is None:
+            # executed copies lie elsewhere, and not always all of them
+            places = (self.piece.folder, project_path("notebooks", self.piece.folder))
+            known = anchor and any(piece.chapter == chapter for piece in self.pieces)
+            if known or not any((place / path).exists() for place in places):
+                raise PdfError(f"{self.piece.where} links to {url or 'nothing'}, which does not exist. Mend the link.")
+        return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "]")] if label else inlines
+
+
+def _place(url: str) -> str:
+    """A DOI or address in one form, whether it was written as a link or not."""
+    return unquote(url).lower().removeprefix("https://doi.org/")

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from functools import partialmethod
 from html import escape
 from pathlib import Path
 
@@ -18,21 +19,18 @@ MONEY_IS_NO_MATH = r"(?<![\\$])\$(?P<math_inline_tex>[^$`]+)\$(?![\d$])"  # it c
 class _Renderer(HTMLRenderer):
     """HTML in which code and formulas are letter by letter, and footnotes are those that pandoc knows."""
 
-    def __init__(self, key: object):
-        super().__init__(escape=False, allow_harmful_protocols=True)  # such as data:, of pictures
-        self.key = key  # footnotes of two cells must not collide
+    key: object  # of the cell, whose footnotes must not collide with those of others
+
+    def _whole(self, tag: str, element: str, text: str) -> str:
+        """An element that has its text as an attribute too, since pandoc takes blanks and line breaks in it as one."""
+        return f'<{tag} data-element="{element}" data-whole="{escape(text)}">{escape(text)}</{tag}>'
+
+    codespan = partialmethod(_whole, "code", "Code")
+    inline_math = partialmethod(_whole, "span", "InlineMath")
+    block_math = partialmethod(_whole, "span", "DisplayMath")
 
     def text(self, text: str) -> str:
         return super().text(text).replace("et al. ", "et al.\u00a0")
-
-    def codespan(self, text: str) -> str:
-        return _whole("code", text, "Code")
-
-    def inline_math(self, body: str) -> str:
-        return _whole("span", body, "InlineMath")
-
-    def block_math(self, body: str) -> str:
-        return _whole("span", body, "DisplayMath")
 
     def latex_environment(self, name: str, body: str) -> str:
         inside = name.rstrip("*") == "equation"  # the others pandoc knows
@@ -48,21 +46,16 @@ class _Renderer(HTMLRenderer):
         return text
 
 
-def _whole(tag: str, text: str, element: str) -> str:
-    """An element that has its text as an attribute too, since pandoc takes blanks and line breaks in it as one."""
-    return f'<{tag} data-element="{element}" data-whole="{escape(text)}">{escape(text)}</{tag}>'
-
-
 def to_html(markdown: str, key: object = "") -> str:
     """Markdown as Jupyter reads it, and with footnotes; key: another one for each cell of a document."""
-    inline = MathInlineParser(hard_wrap=False)
-    inline.specification["inline_math_tex"] = MONEY_IS_NO_MATH
-    return MarkdownWithMath(_Renderer(key), inline=inline, plugins=map(import_plugin, PLUGINS)).render(markdown)
+    renderer, inline = _Renderer(escape=False, allow_harmful_protocols=True), MathInlineParser(hard_wrap=False)
+    renderer.key, inline.specification["inline_math_tex"] = key, MONEY_IS_NO_MATH
+    return MarkdownWithMath(renderer, inline=inline, plugins=map(import_plugin, PLUGINS)).render(markdown)
 
 
 def read_html(html: str) -> dict:
     """pandoc's tree; inline code and formulas have attributes in it, their "element" and the "whole" text."""
-    return json.loads(_run("html+epub_html_exts", "json", html)[0])
+    return json.loads(_run("html+epub_html_exts-native_divs", "json", html)[0])
 
 
 def write_typst(tree: dict) -> tuple[str, str]:
