@@ -83,7 +83,8 @@ def read_notebook(path: Path) -> NotebookNode:
         notebook = nbformat.read(path, 4)
         nbformat.validate(notebook)
     except Exception as error:  # a file can be broken in many ways
-        raise PdfError(f"{path} is not a notebook: {str(error).partition(chr(10))[0]}. Restore it.") from error
+        problem = str(error).partition("\n")[0]
+        raise PdfError(f"{path} is not a notebook: {problem}. Restore it.") from error
     return notebook
 
 

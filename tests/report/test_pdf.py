@@ -23,7 +23,7 @@ from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
 from mnist_helpers.__main__ import main
 from mnist_helpers.report import exporter
-from mnist_helpers.report.pdf.document import Document, to_typst
+from mnist_helpers.report.pdf.document import Document, to_typst, with_references
 from mnist_helpers.report.pdf.pandoc import read_html, to_html
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
@@ -430,7 +430,7 @@ def test_code_is_read_letter_by_letter(source, code):
 def codes(source: str) -> list[str]:
     """The code in Markdown, as pandoc gives it."""
     found = []
-    walk(read_html(to_html(source)), lambda key, value, *_: found.append((key, value)), "", {})
+    walk(read_html(with_references(to_html(source))), lambda key, value, *_: found.append((key, value)), "", {})
     return [dict(value[0][2]).get("whole", value[1]) for key, value in found if key in ("Code", "CodeBlock")]
 
 

@@ -23,8 +23,10 @@ REFERENCE = re.compile(r"(?<![\w-])(Figure|Table|[Cc]hapter|[Ss]ection)\s(\d+(?:
 
 
 def with_references(html: str) -> str:
-    """The HTML, with every tag closed, and "Figure 3.1" and the like as links to just these words."""
+    """The HTML, with every tag closed, code as attributes too, and "Figure 3.1" and the like as links."""
     soup = BeautifulSoup(html, "html.parser")
+    for code in soup.find_all("code"):
+        code["data-whole"] = code.text  # in the text pandoc takes several blanks as one
     for text in soup.find_all(string=REFERENCE):
         if text.parent.name in ("p", "li", "td", "th"):
             linked = REFERENCE.sub(r'<a href="\g<0>">\g<0></a>', escape(text))
@@ -162,9 +164,9 @@ class Document:
         """
         first = self.anchors.setdefault((self.piece.chapter, ""), label) == label if level == 1 else True
         self.anchors.setdefault((self.piece.chapter, words.replace(" ", "-").lower()), label)
-        own, found = re.match(r"\d+", self.piece.chapter), re.match(r"(\d+(?:\.\d+)*)\.? ", words)
-        parts = found[1].split(".") if own and found and first else []
-        if len(parts) != level or int(parts[0]) != int(own[0]):
+        own = re.match(r"0*(\d+)", self.piece.chapter)
+        found = own and first and re.match(rf"({own[1]}(?:\.\d+){{{level - 1}}})\.? ", words)
+        if not found:
             return None
         self.numbers.setdefault(f"{'section' if level > 1 else 'chapter'} {found[1]}", label)
         return found[0].strip()

@@ -17,17 +17,15 @@ MONEY_IS_NO_MATH = r"(?<![\\$])\$(?P<math_inline_tex>[^$`]+)\$(?![\d$])"  # it c
 
 
 class _Renderer(HTMLRenderer):
-    """HTML in which code and formulas are letter by letter, and footnotes are those that pandoc knows."""
+    """HTML in which formulas are letter by letter, and footnotes are those that pandoc knows."""
 
     key: object  # of the cell, whose footnotes must not collide with those of others
 
-    def _whole(self, tag: str, element: str, text: str) -> str:
-        """An element that has its text as an attribute too, since pandoc takes blanks and line breaks in it as one."""
-        return f'<{tag} data-element="{element}" data-whole="{escape(text)}">{escape(text)}</{tag}>'
+    def _formula(self, element: str, tex: str) -> str:
+        return f'<span data-element="{element}" data-whole="{escape(tex)}">{escape(tex)}</span>'
 
-    codespan = partialmethod(_whole, "code", "Code")
-    inline_math = partialmethod(_whole, "span", "InlineMath")
-    block_math = partialmethod(_whole, "span", "DisplayMath")
+    inline_math = partialmethod(_formula, "InlineMath")
+    block_math = partialmethod(_formula, "DisplayMath")
 
     def text(self, text: str) -> str:
         return super().text(text).replace("et al. ", "et al.\u00a0")
@@ -54,7 +52,7 @@ def to_html(markdown: str, key: object = "") -> str:
 
 
 def read_html(html: str) -> dict:
-    """pandoc's tree; inline code and formulas have attributes in it, their "element" and the "whole" text."""
+    """pandoc's tree; formulas are Spans in it, with the attributes "element" and "whole"."""
     return json.loads(_run("html+epub_html_exts-native_divs", "json", html)[0])
 
 

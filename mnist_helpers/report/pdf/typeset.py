@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from mnist_helpers.report.pdf.document import to_typst
 from mnist_helpers.report.pdf.fonts import font_files
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.settings import Settings
-
-TEMPLATE = Path(__file__).with_name("template.typ")
 
 
 def typeset(pieces: list[Piece], settings: Settings, bibliography: Path) -> bytes:
@@ -37,7 +34,7 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path) -> byte
         body, items, _ = to_typst(pieces, build, bibliography)
         report = {"about": asdict(settings), "items": items, "dated": date is not None}
         (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
-        for path in (TEMPLATE, *font_files()):  # of fonts Typst searches whole folders, and theirs hold more weights
+        for path in (Path(__file__).with_name("template.typ"), *font_files()):  # Typst takes all fonts of a folder
             shutil.copy(path, build)
         shutil.copy(bibliography, build / "references.bib")
         main = '#import "template.typ": *\n#show: report\n#title-page()\n#show: numbered-pages\n' + body
@@ -53,7 +50,7 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path) -> byte
             raise PdfError(f"{where} cannot be typeset: {error.message}. {hint}") from error
 
 
-def picture_of_pages(pdf: bytes, numbers: Sequence[int]) -> bytes:
+def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
     """Those of the pages that a PDF has side by side, as PNG, for the README."""
     document, content = pypdfium2.PdfDocument(pdf), io.BytesIO()
     pages = [document[n - 1].render(scale=0.9).to_pil() for n in numbers if n <= len(document)]
