@@ -95,6 +95,7 @@ def run_chapters(chapters: list[Path], folder: Path, about: dict | None = None) 
         pool = ThreadPool(2)
         # the one with the most cells first, so that no long one is left over at the end
         running = {path: pool.apply_async(run, [path]) for path in sorted(chapters, key=cells.get, reverse=True)}
+        pool.close()
         while not all(result.ready() for result in running.values()):
             time.sleep(0.1)  # Windows would not see Ctrl-C in a join
     for path in chapters:
