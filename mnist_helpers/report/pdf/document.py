@@ -25,7 +25,7 @@ REFERENCE = re.compile(r"(?<![\w-])(Figure|Table|[Cc]hapter|[Ss]ection)\s(\d+(?:
 def with_references(html: str) -> str:
     """The HTML, with every tag closed, code as attributes too, and "Figure 3.1" and the like as links."""
     soup = BeautifulSoup(html, "html.parser")
-    for code in soup.find_all("code"):
+    for code in soup.select("code:not(pre *)"):
         code["data-whole"] = code.text  # in the text pandoc takes several blanks as one
     for text in soup.find_all(string=REFERENCE):
         if text.parent.name in ("p", "li", "td", "th"):
