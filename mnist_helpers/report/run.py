@@ -1,31 +1,27 @@
 """Run the chapters in fresh kernels, then publish what they made, once all of them have run."""
 
-from __future__ import annotations
-
-import asyncio
 import json
 import os
 import re
 import shutil
 import sys
 import time
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert.filters import strip_ansi
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from tqdm import tqdm
 
 from mnist_helpers import training
 from mnist_helpers.files import project_path, write_atomically, write_together
-from mnist_helpers.report.badge import repository, with_badge
 from mnist_helpers.report.exporter import BIBLIOGRAPHY, build_pdf, chosen_chapters
 from mnist_helpers.report.pdf.pieces import Piece
 from mnist_helpers.report.pdf.typeset import picture_of_pages, typeset
-from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
+from mnist_helpers.report.settings import COLAB, FIRST_SEED, OUT, SEEDS, read_settings, tomllib
 from mnist_helpers.report.summary import readme_with
 from mnist_helpers.training import recipes
 from mnist_helpers.training.runs import Run, format_environment
@@ -59,10 +55,9 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     os.environ |= {OUT: str(out), SEEDS: str(n), "OMP_NUM_THREADS": "1"}
     print(f"Chapters: {len(chapters)}, seeds: {n}. With nothing trained yet, all chapters take about 20 minutes on two")
     print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
-    start = time.perf_counter()
-    about = {}
+    start, about = time.perf_counter(), {}
     if numbers is None:
-        about = _made(training.train_jobs(recipes.live(range(FIRST_SEED, FIRST_SEED + n))).values())
+        about = _made([*training.train_jobs(recipes.live(range(FIRST_SEED, FIRST_SEED + n))).values()])
         print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
     run_chapters(chapters, out / "notebooks", about)
     build_pdf([out / "notebooks" / path.name for path in chapters], out / "report.pdf")
@@ -73,9 +68,8 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     print(f"done in {seconds:.0f} s: report.pdf, notebooks, figures and results.json are under {where}")
 
 
-def _made(runs: Iterable[Run]) -> dict:
+def _made(runs: list[Run]) -> dict:
     """What the report's last page says of its trainings."""
-    runs = list(runs)
     return {
         "seeds": sorted({run.seed for run in runs}),
         "trainings": len(runs),
@@ -97,29 +91,15 @@ def run_chapters(chapters: list[Path], folder: Path, about: dict | None = None) 
             run_chapter(path, folder / path.name, about, on_cell=lambda: bar.update(1))
             tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
 
-        with ThreadPoolExecutor(2) as pool:  # also: outside the main thread nbclient does not swallow Ctrl-C
-            # the one with the most cells first, so that no long one is left over at the end
-            running = {path: pool.submit(run, path) for path in sorted(chapters, key=cells.get, reverse=True)}
-            try:
-                while not all(future.done() for future in running.values()):
-                    wait(running.values(), timeout=0.5)  # without one Windows would not see Ctrl-C
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                _stop_kernels(running.values())
-                raise
+        # in the main thread nbclient would swallow Ctrl-C; these are daemons, so it ends the process and all kernels
+        pool = ThreadPool(2)
+        # the one with the most cells first, so that no long one is left over at the end
+        running = {path: pool.apply_async(run, [path]) for path in sorted(chapters, key=cells.get, reverse=True)}
+        pool.close()
+        while not all(result.ready() for result in running.values()):
+            time.sleep(0.1)  # Windows would not see Ctrl-C in a join
     for path in chapters:
-        running[path].result()
-
-
-_clients: set[NotebookClient] = set()  # with a kernel now, to be stopped by Ctrl-C
-
-
-def _stop_kernels(running: Iterable[Future]) -> None:
-    while not all(future.done() for future in running):
-        for client in list(_clients):
-            with suppress(Exception):  # a kernel that is only starting, or has just ended
-                asyncio.run(client.km.shutdown_kernel(now=True))
-        time.sleep(0.2)
+        running[path].get()
 
 
 def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=lambda: None) -> None:
@@ -131,25 +111,21 @@ def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=l
         timeout=None,
         kernel_name="python3",
         record_timing=False,
+        shutdown_kernel="immediate",  # busy ones too, after Ctrl-C
         extra_arguments=["--log-level=ERROR"],  # newer kernels warn about local sockets
         resources={"metadata": {"path": str(source.parent)}},
         on_cell_complete=lambda cell, cell_index: on_cell(),
         on_cell_error=lambda cell, cell_index, execute_reply: failed.append(cell_index),
     )
     try:
-        _clients.add(client)
         client.execute()
     except CellExecutionError as error:
         index = failed[-1]
-        line = notebook.cells[index].source.strip().splitlines()[0]
-        raise ReportError(
-            f"chapter {source.stem}, cell {index + 1} ({line!r}): {error.ename}: {_plain(error.evalue)}. "
-            "The notebook in notebooks/ is as it was."
-        ) from error
+        where = f"chapter {source.stem}, cell {index + 1} ({notebook.cells[index].source.strip().splitlines()[0]!r})"
+        problem = f"{error.ename}: {strip_ansi(error.evalue).strip().rstrip('.')}"
+        raise ReportError(f"{where}: {problem}. The notebook in notebooks/ is as it was.") from error
     except DeadKernelError as error:
         raise ReportError(f"chapter {source.stem}: its kernel died, perhaps for want of memory") from error
-    finally:
-        _clients.discard(client)
     notebook.metadata["language_info"] = {"name": "python"}  # the rest changes with every Python version
     notebook.metadata["report"] = about or {}
     fold(notebook)
@@ -163,17 +139,39 @@ def fold(notebook) -> None:
     """
     for cell in notebook.cells:
         if cell.cell_type == "code":
+            cell.metadata = {key: cell.metadata[key] for key in cell.metadata if key not in ("cellView", "jupyter")}
             shows = re.search(r"^ *chapter\.(say|figure|table|record|show_results|check)\(", cell.source, re.M)
             if shows and not re.search(r"\btraining\.\w|^(class|def) ", cell.source, re.M):
                 cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
-            else:
-                cell.metadata = {
-                    key: value for key, value in cell.metadata.items() if key not in ("cellView", "jupyter")
-                }
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip().rstrip(".")
+CLONE = """from pathlib import Path
+
+if not any((folder / "report.toml").is_file() for folder in (Path.cwd(), *Path.cwd().parents)):  # opened by the badge
+    if not Path("report").is_dir():
+        !git clone --quiet --depth 1 @URL@ report
+    %cd -q report/notebooks
+    %pip install --quiet .."""
+
+
+def repository() -> str:
+    """The https address of the project on GitHub, from [project.urls] in pyproject.toml; "" where there is none."""
+    path = project_path("pyproject.toml")
+    project = tomllib.loads(path.read_text(encoding="utf-8"))["project"] if path.is_file() else {}
+    return project.get("urls", {}).get("Repository", "").removesuffix("/").removesuffix(".git")
+
+
+def with_badge(notebook, name: str, url: str):
+    """The notebook with an "Open in Colab" badge and a cell that fetches the project there; without both for no url."""
+    notebook.cells = [cell for cell in notebook.cells if COLAB not in cell.metadata.get("tags", [])]
+    if url:
+        page = url.replace("https://github.com/", "https://colab.research.google.com/github/")
+        picture = "https://colab.research.google.com/assets/colab-badge.svg"
+        badge = f"[![Open in Colab]({picture})]({page}/blob/main/notebooks/{name})"
+        about = {"metadata": {"tags": [COLAB]}}
+        clone = new_code_cell(CLONE.replace("@URL@", url), id="colab-clone", **about)
+        notebook.cells = [new_markdown_cell(badge, id="colab-badge", **about), clone, *notebook.cells]
+    return notebook
 
 
 def publish(out: Path) -> None:

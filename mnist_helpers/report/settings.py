@@ -1,7 +1,5 @@
 """report.toml: what a student edits, read and checked once."""
 
-from __future__ import annotations
-
 import difflib
 import sys
 from dataclasses import dataclass, fields
