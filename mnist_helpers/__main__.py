@@ -28,10 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     report = commands.add_parser("report", help="run the chapters and write the report")
     report.add_argument("--seeds", type=_count, help="seeds a network, instead of report.toml's (writes to build/)")
-    report.add_argument("--chapters", type=_numbers, help="only these, such as 3,4 (writes to build/)")
-    pdf = commands.add_parser("pdf", help="write report.pdf from the executed notebooks in notebooks/")
-    pdf.add_argument("chapters", nargs="?", type=_numbers, help="only these, such as 3,4 (writes to build/)")
-    pdf.add_argument("-o", "--output", type=Path, help="another file than report.pdf")
+    report.add_argument(
+        "--chapters", type=_numbers, help="only these, such as 3,4; 0 is the hand-in (writes to build/)"
+    )
+    pdf = commands.add_parser("pdf", help="write the PDFs of the executed notebooks in notebooks/")
+    pdf.add_argument(
+        "chapters", nargs="?", type=_numbers, help="only these, such as 3,4; 0 is the hand-in (writes to build/)"
+    )
+    pdf.add_argument("-o", "--output", type=Path, help="another folder than the project's")
     pdf.add_argument("--code", choices=CODE, default="", help="where the code is shown, instead of report.toml's")
     colab = commands.add_parser("colab", help="write dist/mnist_report_colab.ipynb, one notebook with all in it")
     colab.add_argument("--chapters", type=_numbers, help="only these, such as 3,4")
@@ -52,11 +56,11 @@ def _report(options) -> None:
 
 def _pdf(options) -> None:
     from mnist_helpers.files import project_path
-    from mnist_helpers.report.exporter import build_pdf, chosen_chapters
+    from mnist_helpers.report.exporter import build_pdfs, chosen_chapters
 
-    target = options.output or project_path("build/report.pdf" if options.chapters else "report.pdf")
-    build_pdf(chosen_chapters(options.chapters), target, options.code)
-    print(f"wrote {target}")
+    folder = options.output or project_path("build" if options.chapters else ".")
+    for target in build_pdfs(chosen_chapters(options.chapters), folder, options.code):
+        print(f"wrote {target}")
 
 
 def _colab(options) -> None:

@@ -1,7 +1,5 @@
 """What the cells of the Colab notebook call: settle(...) by the form, make_report() by the last cell."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """One notebook for Colab that needs nothing beside it: chapters, and inside it the package, studies and settings."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import io
@@ -9,39 +7,41 @@ import json
 import re
 import tarfile
 from copy import deepcopy
+from dataclasses import asdict
 from pathlib import Path
+from string import Template
 
 import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mnist_helpers.colab import ColabError
-from mnist_helpers.files import project_path, write_atomically
-from mnist_helpers.report.badge import with_badge
-from mnist_helpers.report.exporter import chosen_chapters
-from mnist_helpers.report.settings import read_settings
+from mnist_helpers.files import project_path
+from mnist_helpers.report.exporter import chosen_chapters, read_notebook, save
+from mnist_helpers.report.settings import COLAB, read_settings
 
 LARGEST = 4_000_000  # bytes of the notebook
 LEFT_OUT = "(this figure appears when the cell is run)"
+BEST = ("image/png", "text/html", "text/markdown")
 NEEDED = ("pyproject.toml", "README.md", "mnist_helpers", "studies")  # beside notebooks/, to build it
 
 UNPACK = """#@title Set-up: unpacks the package inside this cell, installs what is missing, names the device
 import base64, hashlib, io, tarfile
 
 try:
-    content = base64.b85decode("@PAYLOAD@")
+    content = base64.b85decode("$payload")
 except ValueError:
     content = b""
-if hashlib.sha256(content).hexdigest() != "@HASH@":
+if hashlib.sha256(content).hexdigest() != "$hash":
     raise RuntimeError("This notebook was damaged on its way; download it again.")
 archive = tarfile.open(fileobj=io.BytesIO(content))
 exec(compile(archive.extractfile("set_up.py").read(), "set_up.py", "exec"))"""
 
 FORM = """#@title Your report
-NAME = @NAME@ #@param {type:"string"}
-STUDENT_ID = @STUDENT_ID@ #@param {type:"string"}
+NAME = $name #@param {type:"string"}
+STUDENT_ID = $student_id #@param {type:"string"}
 DATE = "" #@param {type:"string", placeholder:"today"}
-SEEDS = @SEEDS@ #@param {type:"integer"}
+SEEDS = $seeds #@param {type:"integer"}
 KEEP_TRAININGS_IN_GOOGLE_DRIVE = False #@param {type:"boolean"}
 
 from mnist_helpers import colab
@@ -51,7 +51,7 @@ colab.settle(NAME, STUDENT_ID, DATE, SEEDS, KEEP_TRAININGS_IN_GOOGLE_DRIVE)"""
 LAST = """#@title Make report.pdf and download it: the chapters run once more, with the trainings finished above
 from mnist_helpers import colab
 
-colab.make_report(@CHAPTERS@)"""
+colab.make_report($chapters)"""
 
 
 def build_notebook(numbers: list[int] | None = None, target: Path | None = None) -> Path:
@@ -62,26 +62,21 @@ def build_notebook(numbers: list[int] | None = None, target: Path | None = None)
         if not project_path(name).exists():
             raise ColabError(f"there is no {project_path(name)}, which goes into the notebook; get the project again.")
     chapters = {path.name: _chapter(path) for path in paths}
-    payload = _payload(chapters)
-    unpack = UNPACK.replace("@HASH@", hashlib.sha256(payload).hexdigest())
-    unpack = unpack.replace("@PAYLOAD@", base64.b85encode(payload).decode())
-    form, settings = FORM, read_settings()
-    for key in ("name", "student_id", "seeds"):  # JSON's strings are Python's
-        form = form.replace(f"@{key.upper()}@", json.dumps(getattr(settings, key), ensure_ascii=False))
-    last = LAST.replace("@CHAPTERS@", json.dumps(",".join(map(str, numbers))) if numbers else "")
-    first, second, end = (new_code_cell(code, metadata={"cellView": "form"}) for code in (unpack, form, last))
+    payload, settings = _payload(chapters), asdict(read_settings())
+    words = {
+        key: json.dumps(value, ensure_ascii=False) for key, value in settings.items()
+    }  # JSON's strings are Python's
+    words |= {"payload": base64.b85encode(payload).decode(), "hash": hashlib.sha256(payload).hexdigest()}
+    words["chapters"] = json.dumps(",".join(map(str, numbers))) if numbers else ""
+    codes = [Template(code).substitute(words) for code in (UNPACK, FORM, LAST)]
+    first, second, end = (new_code_cell(code, metadata={"cellView": "form"}) for code in codes)
     introduction = new_markdown_cell(Path(__file__).with_name("introduction.md").read_text(encoding="utf-8").strip())
     cells = [introduction, first, second, *(cell for chapter in chapters.values() for cell in chapter.cells), end]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03}"
     about = {"accelerator": "GPU", "colab": {"provenance": [], "toc_visible": True}}
     about |= {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    content = _small_enough(new_notebook(cells=cells, metadata=about))
-    try:
-        write_atomically(target, content)
-    except OSError as error:
-        problem = f"{target} cannot be written: {error.strerror or error}"
-        raise ColabError(f"{problem}. Free some space, or make the folder writable.") from error
+    save(target, _small_enough(new_notebook(cells=cells, metadata=about)))
     return target
 
 
@@ -100,29 +95,21 @@ def _small_enough(notebook) -> bytes:
 def _chapter(path: Path):
     """A chapter as it goes into the notebook: not run yet, and without links to chapters, which are no files there.
 
-    Of each output it keeps what a browser shows, so that it can be read before it is run.
+    Of each output it keeps the best form that a browser shows, so that it can be read before it is run.
     """
-    try:
-        notebook = nbformat.read(path, 4)
-        nbformat.validate(notebook)
-    except Exception as error:  # a file can be broken in many ways
-        problem = str(error).partition("\n")[0]
-        raise ColabError(f"{path} is not a notebook: {problem}. Restore it.") from error
-    for cell in with_badge(notebook, path.name, "").cells:
+    notebook = read_notebook(path)
+    notebook.cells = [cell for cell in notebook.cells if COLAB not in cell.metadata.get("tags", [])]
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\[([^]]*)\]\(\d\d_\w+\.ipynb[^)]*\)", r"\1", cell.source)
-        else:
-            cell.execution_count, cell.outputs = None, [_lean(output) for output in cell.outputs]
+            continue
+        cell.execution_count = None
+        for output in cell.outputs:
+            output.get("metadata", {}).pop("report", None)  # only the PDF needs it
+            if "data" in output:
+                best = [kind for kind in (*BEST, *output.data) if kind in output.data][:1]
+                output.data = {kind: output.data[kind] for kind in best}
     return notebook
-
-
-def _lean(output):
-    """An output without what only the PDF needs, and in the best of its forms only."""
-    output.get("metadata", {}).pop("report", None)
-    if "data" in output:
-        best = [kind for kind in ("image/png", "text/html", "text/markdown", *output.data) if kind in output.data]
-        output.data = {kind: output.data[kind] for kind in best[:1]}
-    return output
 
 
 def _payload(chapters: dict) -> bytes:

@@ -1,9 +1,5 @@
 """The numbered notebooks as one report: its settings, what a chapter writes, running all chapters, and the PDF."""
 
-from mnist_helpers.report.settings import Settings, SettingsError, read_settings
-
-__all__ = ["Chapter", "Settings", "SettingsError", "read_settings"]
-
 
 def __getattr__(name: str):
     """Chapter is imported when it is asked for: a JupyterLab that lists its export formats needs no matplotlib."""

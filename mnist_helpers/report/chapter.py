@@ -1,7 +1,5 @@
 """Chapter: what a notebook shows and writes, its figures, tables, sentences and headline numbers."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
@@ -17,7 +15,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mnist_helpers.files import project_path, write_atomically
+from mnist_helpers.files import project_path, write_atomically, write_together
 from mnist_helpers.report.pdf.fonts import FAMILIES, font_files
 from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, STRICT, language_of, read_settings
 
@@ -30,35 +28,30 @@ class Chapter:
 
     figures, tables: their keys in the order of their numbers, with blanks between. A number belongs to its key, so a
     cell that is run again or moved keeps it; a key that is not among them gets the next free number.
-    A notebook opened by hand writes under build/live; only `report` replaces what is committed.
+    seeds: 42, 43, ..., as many as report.toml says. is_live: somebody runs the notebook by hand, so that a widget is
+    of use, which can be neither saved nor printed. What it then shows is written under build/live; only `report`
+    replaces what is committed.
     """
 
     def __init__(self, name: str, *, figures: str = "", tables: str = ""):
         self.name, self.number = name, int(name[:2])
         self.language = language_of(name)
         self.settings = read_settings().in_language(self.language)
+        self.seeds = list(range(FIRST_SEED, FIRST_SEED + int(os.environ.get(SEEDS) or self.settings.seeds)))
+        self.is_live = not os.environ.get(OUT)
         self.folder = Path(os.environ.get(OUT) or project_path("build/live")) / "figures"
         self.results: dict[str, dict] = {}
         self._keys = {"figure": figures.split(), "table": tables.split()}
         plt.style.use(str(files("mnist_helpers.plots") / "style.mplstyle"))
-        _add_fonts()
-
-    @property
-    def seeds(self) -> list[int]:
-        """42, 43, ... : as many as report.toml says."""
-        n = int(os.environ.get(SEEDS) or self.settings.seeds)
-        return list(range(FIRST_SEED, FIRST_SEED + n))
-
-    @property
-    def is_live(self) -> bool:
-        """Somebody runs the notebook by hand, so that a widget is of use; it can be neither saved nor printed."""
-        return not os.environ.get(OUT)
+        for path in font_files():  # the PDF's own, formulas among them
+            if "Semibold" not in path.name:  # bold would be this or that
+                font_manager.fontManager.addfont(path)
+        plt.rcParams["font.family"] = FAMILIES
 
     def title(self) -> None:
-        """Show the title with course and name, as report.toml has them; the PDF has a title of its own."""
+        """Show the title, with course and name, of report.toml; the PDF sets its own."""
         about = (self.settings.course, self.settings.name, self.settings.student_id)
-        text = f"# {self.settings.title}\n\n{' · '.join(filter(None, about))}"
-        display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "title"}}, raw=True)
+        self._note(f"# {self.settings.title}\n\n{' · '.join(filter(None, about))}", "title")
 
     def say(self, markdown: str) -> None:
         """Show a sentence whose numbers were computed."""
@@ -69,38 +62,32 @@ class Chapter:
 
         In the tests, which guard what is committed, it is an AssertionError.
         """
-        if holds:
-            return
-        if os.environ.get(STRICT):
+        if not holds and os.environ.get(STRICT):
             raise AssertionError(claim)
-        text = f"**{BROKEN[self.language]}** {claim}."
-        display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "broken claim"}}, raw=True)
+        if not holds:
+            self._note(f"**{BROKEN[self.language]}** {claim}.", "broken claim")
 
     def figure(self, figure: Figure, key: str, caption: str) -> None:
         """Show a figure under its number and caption, and write it to figures/<chapter>_<key>.png and .svg."""
-        label, drawn = self._label("figure", key), {}
-        stem = self.folder / f"{self.name}_{key}"
-        for kind, metadata in (("svg", {"Date": None}), ("png", {})):
-            content = io.BytesIO()
-            figure.savefig(content, format=kind, metadata=metadata)
-            drawn[kind] = content.getvalue() if kind == "svg" else _few_colours(content)
-            write_atomically(stem.with_suffix(f".{kind}"), drawn[kind])
+        # in Korean the same figure, and one file of it
+        label, stem = self._label("figure", key), self.folder / f"{self.name.removesuffix('_ko')}_{key}"
+        svg, png = io.BytesIO(), io.BytesIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+        figure.savefig(png, format="png")
+        width, picture = round(figure.get_figwidth() * 96), _few_colours(png)
+        write_together({stem.with_suffix(".svg"): svg.getvalue(), stem.with_suffix(".png"): picture})
         about = {"role": "figure", "file": stem.name, "label": label, "caption": caption}
-        about["svg"] = hashlib.sha256(drawn["svg"]).hexdigest()  # the PDF takes this one and no other
-        width = round(figure.get_figwidth() * 96)
-        display(
-            {"image/png": drawn["png"], "text/plain": f"{label}. {caption}"},
-            metadata={"image/png": {"width": width, "alt": caption}, "report": about},
-            raw=True,
-        )
+        about["svg"] = hashlib.sha256(svg.getvalue()).hexdigest()  # the PDF takes this one and no other
+        metadata = {"image/png": {"width": width, "alt": caption}, "report": about}
+        display({"image/png": picture, "text/plain": f"{label}. {caption}"}, metadata=metadata, raw=True)
         plt.close(figure)
-        self._caption(label, caption)
+        self._note(f"**{label}.** {caption}", "caption")
 
-    def table(self, frame: pd.DataFrame, key: str, caption: str, **about) -> None:
-        """Show a table, without its index, under its number and caption; about: more for the output's metadata."""
+    def table(self, frame: pd.DataFrame, key: str, caption: str) -> None:
+        """Show a table, without its index, under its number and caption."""
         label = self._label("table", key)
-        self._caption(label, caption)
-        about = {"role": "table", "label": label, "caption": caption} | about
+        self._note(f"**{label}.** {caption}", "caption")
+        about = {"role": "table", "label": label, "caption": caption}
         html, text = frame.to_html(index=False, border=0, na_rep="–"), frame.to_string(index=False, na_rep="–")
         display({"text/html": html, "text/plain": text}, metadata={"report": about}, raw=True)
 
@@ -110,8 +97,7 @@ class Chapter:
         interval: (low, high) of 95 % confidence in the same unit, or None; n: runs or images behind it.
         """
         interval = None if interval is None else [float(bound) for bound in interval]
-        entry = {"value": float(value), "interval": interval, "n": n, "unit": unit, "chapter": self.name}
-        self.results[key] = entry
+        self.results[key] = {"value": float(value), "interval": interval, "n": n, "unit": unit, "chapter": self.name}
         path = self.folder / "results.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.parent.with_suffix(".lock")):  # another chapter may be writing its own
@@ -120,27 +106,16 @@ class Chapter:
             text = json.dumps(dict(sorted(results.items())), indent=1, ensure_ascii=False)
             write_atomically(path, (text + "\n").encode())
 
-    def show_results(self) -> None:
-        """The chapter's headline numbers as a table, the same that stand in results.json."""
-        rows = [
-            {"number": key, "value": f"{e['value']:,.6g}", "95 % interval": format_interval(e["interval"]),
-             "n": f"{e['n']:,}", "unit": e["unit"]}
-            for key, e in self.results.items()
-        ]  # fmt: skip
-        self.say(f"{self._label('table', 'results')} lists the numbers that this chapter stands for.")
-        caption = f"Headline numbers of chapter {self.number}, as in figures/results.json."
-        self.table(pd.DataFrame(rows), "results", caption, results=self.results)
-
     def _label(self, kind: str, key: str) -> str:
         keys = self._keys[kind]
         if key not in keys:
             keys.append(key)
-        number = keys.index(key) + 1
+        number = keys.index(key) + 1  # the hand-in, chapter 0, has no chapters
         return f"{WORDS[self.language][kind]} {f'{self.number}.{number}' if self.number else number}"
 
-    def _caption(self, label: str, caption: str) -> None:
-        text = f"**{label}.** {caption}"
-        display({"text/markdown": text, "text/plain": text}, metadata={"report": {"role": "caption"}}, raw=True)
+    def _note(self, markdown: str, role: str) -> None:
+        metadata = {"report": {"role": role}}
+        display({"text/markdown": markdown, "text/plain": markdown}, metadata=metadata, raw=True)
 
 
 def _few_colours(png: io.BytesIO) -> bytes:
@@ -149,15 +124,3 @@ def _few_colours(png: io.BytesIO) -> bytes:
     few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     few.save(content, "png", optimize=True, dpi=picture.info["dpi"])
     return content.getvalue()
-
-
-def _add_fonts() -> None:
-    """Let figures have the PDF's own fonts, formulas among them."""
-    for path in font_files():
-        if "Semibold" not in path.name:  # bold would be this or that
-            font_manager.fontManager.addfont(path)
-    plt.rcParams["font.family"] = FAMILIES
-
-
-def format_interval(interval) -> str:
-    return "–" if interval is None else f"{interval[0]:,.6g} to {interval[1]:,.6g}"

@@ -1,42 +1,26 @@
 """`jupyter nbconvert --to report`, JupyterLab's export menu and `build_pdf`: executed notebooks as one PDF."""
 
-from __future__ import annotations
-
 import datetime
 import subprocess
 from dataclasses import replace
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import Exporter
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor, ExtractOutputPreprocessor, TagRemovePreprocessor
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from traitlets import Enum, Unicode, default
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.pdf.cells import notebook_pieces
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
-from mnist_helpers.report.pdf.typeset import picture_of_pages as picture_of_pages  # run.py takes it from here
 from mnist_helpers.report.pdf.typeset import typeset
-from mnist_helpers.report.settings import CODE, COLAB, language_of, read_settings
+from mnist_helpers.report.settings import CODE, language_of, read_settings
 from mnist_helpers.report.summary import how_it_was_made
 
 BIBLIOGRAPHY = Path(__file__).with_name("references.bib")
-
-
-def require_executed(nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-    """A preprocessor that refuses a notebook with a cell that has not been run, or that failed."""
-    for index, cell in enumerate(nb.cells, 1):
-        if cell.cell_type != "code" or not cell.source.strip():
-            continue
-        where = f"chapter {resources['metadata']['name']}, cell {index} ({cell.source.strip().splitlines()[0]!r})"
-        failed = [output for output in cell.outputs if output.output_type == "error"]
-        if failed and "raises-exception" not in cell.metadata.get("tags", []):
-            raise PdfError(f"{where} failed with {failed[0].ename}. Mend it and run the chapter again.")
-        if cell.execution_count is None:
-            raise PdfError(f"{where} has not been run. Run all cells and save, or use `make report`.")
-    return nb, resources
 
 
 class ReportExporter(Exporter):
@@ -45,13 +29,11 @@ class ReportExporter(Exporter):
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
     file_extension = Unicode(".pdf").tag(config=True)
-    code = Enum(("", *CODE), "", help=f"where the code is shown: {', '.join(CODE)}; empty: as report.toml says")
-    code.tag(config=True)
+    code = Enum(("", *CODE), "", help="where the code is shown; empty: as report.toml says").tag(config=True)
 
     @default("preprocessors")
     def _preprocessors(self) -> list:
-        colab = TagRemovePreprocessor(remove_cell_tags={COLAB}, enabled=True)
-        return [require_executed, colab, CoalesceStreamsPreprocessor, ExtractOutputPreprocessor]
+        return [CoalesceStreamsPreprocessor]
 
     def from_notebook_node(self, nb: NotebookNode, resources=None, **kwargs) -> tuple[bytes, dict]:
         """One notebook as a PDF."""
@@ -59,7 +41,10 @@ class ReportExporter(Exporter):
         return self.from_notebooks([(nb, resources)]), resources
 
     def from_notebooks(self, notebooks: list[tuple[NotebookNode, dict]]) -> bytes:
-        """Several notebooks, each with nbconvert's resources (metadata: name and path), as one PDF."""
+        """Notebooks, each with nbconvert's resources (metadata: name and path), as one PDF.
+
+        One alone is a short document, with its code; several have a title page, contents, and code as report.toml says.
+        """
         home = Path(notebooks[0][1]["metadata"].get("path") or ".").resolve()
         short, language = len(notebooks) == 1, language_of(notebooks[0][1]["metadata"]["name"])
         settings = read_settings(project_path("report.toml", home)).in_language(language)
@@ -67,11 +52,11 @@ class ReportExporter(Exporter):
         code = self.code or ("show" if short else settings.code)
         chapters, listings, made = [], [], {}
         for nb, resources in notebooks:
-            resources.setdefault("unique_key", resources["metadata"]["name"])
             nb, resources = super().from_notebook_node(nb, resources)
-            chapters += notebook_pieces(nb, resources, code=code == "show")
-            listings.append(Piece(f"## {resources['metadata']['name']}.ipynb {{.unlisted}}"))
-            listings += notebook_pieces(nb, resources, code=True, rest=False)
+            pieces, name = notebook_pieces(nb, resources["metadata"]), escape(resources["metadata"]["name"])
+            own = [piece for piece in pieces if piece.item and piece.item["kind"] == "code"]
+            listings += [Piece(html=f'<h2 class="unlisted">{name}.ipynb</h2>'), *own]
+            chapters += [piece for piece in pieces if code == "show" or piece not in own]
             made = made or nb.metadata.get("report", {})
         pieces = [*([] if short else [Piece(raw="#contents()")]), *chapters, Piece(raw="#references()")]
         pieces += [Piece("# The code"), *listings] if code == "appendix" else []
@@ -80,48 +65,62 @@ class ReportExporter(Exporter):
 
 
 def chosen_chapters(numbers: list[int] | None) -> list[Path]:
-    """The notebooks of these chapters, of all by default."""
+    """The notebooks of these chapters, of all by default; 0 is the hand-in, in each language."""
     paths = sorted(project_path("notebooks").glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         raise PdfError(f"there are no chapters in {project_path('notebooks')}; run this in the project's folder")
-    known = {int(path.name[:2]): path for path in paths}
-    if len(known) < len(paths):
+    known = [int(path.name[:2]) for path in paths]
+    if len(set(known)) < len([number for number in known if number]) + (0 in known):
         raise PdfError(f"two chapters have one number: {', '.join(path.name for path in paths)}. Rename one.")
     for number in numbers or []:
         if number not in known:
-            raise PdfError(f"there is no chapter {number}; the chapters are {', '.join(map(str, known))}")
-    return [known[number] for number in sorted(set(numbers))] if numbers else paths
+            names = ", ".join(map(str, dict.fromkeys(known)))
+            raise PdfError(f"there is no chapter {number}; the chapters are {names}")
+    return [path for path, number in zip(paths, known, strict=True) if not numbers or number in numbers]
 
 
-def build_pdf(paths: list[Path], target: Path, code: str = "") -> None:
-    """Write the notebooks as one PDF; an existing file is replaced only by a complete new one."""
-    exporter, notebooks = ReportExporter(code=code), []
-    for path in paths:
-        if not path.is_file():
-            raise PdfError(f"there is no notebook {path}")
-        resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
-        notebooks.append((_read(path), exporter._init_resources(resources)))
-    pdf = exporter.from_notebooks(notebooks)
-    try:
-        write_atomically(target, pdf)
-    except (OSError, ValueError) as error:
-        raise PdfError(f"{target} cannot be written: {error}. Name a file in a folder that is yours.") from error
-
-
-def _read(path: Path) -> NotebookNode:
+def read_notebook(path: Path) -> NotebookNode:
+    """A notebook of the project; PdfError for what is none."""
     try:
         notebook = nbformat.read(path, 4)
         nbformat.validate(notebook)
     except Exception as error:  # a file can be broken in many ways
-        raise PdfError(f"{path} is not a notebook: {str(error).splitlines()[0]}. Restore it.") from error
+        problem = str(error).partition("\n")[0]
+        raise PdfError(f"{path} is not a notebook: {problem}. Restore it.") from error
     return notebook
+
+
+def save(target: Path, content: bytes) -> None:
+    """Replace a file by a complete new one; PdfError where that cannot be done."""
+    try:
+        write_atomically(target, content)
+    except (OSError, ValueError) as error:
+        problem = f"{target} cannot be written: {getattr(error, 'strerror', None) or error}"
+        raise PdfError(f"{problem}. Name another file, free some space, or make the folder writable.") from error
+
+
+def build_pdf(paths: list[Path], target: Path, code: str = "") -> None:
+    """Write the notebooks as one PDF; an existing file is replaced only by a complete new one."""
+    about = [{"metadata": {"name": path.stem, "path": str(path.resolve().parent)}} for path in paths]
+    save(target, ReportExporter(code=code).from_notebooks(list(zip(map(read_notebook, paths), about, strict=True))))
+
+
+def build_pdfs(paths: list[Path], folder: Path, code: str = "") -> list[Path]:
+    """Write report.pdf of 00_report, report_ko.pdf of 00_report_ko, report_full.pdf of the chapters; their paths."""
+    documents: dict[str, list[Path]] = {}
+    for path in paths:
+        own = path.name.startswith("00_")
+        documents.setdefault(path.stem.removeprefix("00_") if own else "report_full", []).append(path)
+    for name, notebooks in documents.items():
+        build_pdf(notebooks, folder / f"{name}.pdf", code)
+    return [folder / f"{name}.pdf" for name in documents]
 
 
 def _source(folder: Path) -> str:
     """The commit that the folder is at, and whether files differ from it; without git the package's version."""
     command = ["git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=, with changes"]
     try:
-        commit = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=20).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
+        commit = subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout.strip()
+    except OSError:
         commit = ""
     return f"commit {commit}" if commit else f"mnist_helpers {version('mnist_helpers')}"

@@ -1,36 +1,32 @@
 """Run the chapters in fresh kernels, then publish what they made, once all of them have run."""
 
-from __future__ import annotations
-
-import asyncio
 import json
 import os
 import re
 import shutil
 import sys
 import time
-from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert.filters import strip_ansi
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from tqdm import tqdm
 
 from mnist_helpers import training
 from mnist_helpers.files import project_path, write_atomically, write_together
-from mnist_helpers.report.badge import repository, with_badge
-from mnist_helpers.report.exporter import BIBLIOGRAPHY, build_pdf, chosen_chapters
+from mnist_helpers.report.exporter import BIBLIOGRAPHY, build_pdfs, chosen_chapters
 from mnist_helpers.report.pdf.pieces import Piece
 from mnist_helpers.report.pdf.typeset import picture_of_pages, typeset
-from mnist_helpers.report.settings import FIRST_SEED, OUT, SEEDS, read_settings
+from mnist_helpers.report.settings import COLAB, FIRST_SEED, OUT, SEEDS, read_settings, tomllib
 from mnist_helpers.report.summary import readme_with
 from mnist_helpers.training import recipes
 from mnist_helpers.training.runs import Run, format_environment
 
-SHOWN_PAGES = (2, 10, 25)  # in the README: the abstract, LeNet-5 drawn, networks compared
+SHOWN_PAGES = (1, 3, 7)  # of report.pdf, in the README
 
 
 class ReportError(Exception):
@@ -40,10 +36,10 @@ class ReportError(Exception):
 
 
 def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> None:
-    """Execute the chapters and print a line for each with its time.
+    """Execute the hand-in (number 0) and the chapters, print a line for each with its time, and make the PDFs.
 
-    The full report (all chapters, report.toml's seeds) replaces notebooks/, figures/ and the README's table once
-    every chapter has run. With `seeds` or `numbers` the executed copies stay under build/.
+    The full report (all of them, report.toml's seeds) replaces notebooks/, figures/, the PDFs and the README's table
+    once every notebook has run. With `seeds` or `numbers` all of it stays under build/.
     """
     settings = read_settings()
     typeset([Piece("title page")], settings, BIBLIOGRAPHY)  # a name that cannot be set is better known now
@@ -57,25 +53,25 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     shutil.rmtree(out, ignore_errors=True)
     # the kernels inherit these; one thread each, since two kernels of all threads would be far slower than one
     os.environ |= {OUT: str(out), SEEDS: str(n), "OMP_NUM_THREADS": "1"}
-    print(f"Chapters: {len(chapters)}, seeds: {n}. With nothing trained yet, all chapters take about 20 minutes on two")
-    print("idle cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
-    start = time.perf_counter()
-    about = {}
-    if numbers is None:
-        about = _made(training.train_jobs(recipes.live(range(FIRST_SEED, FIRST_SEED + n))).values())
+    print(f"Notebooks: {len(chapters)}, seeds: {n}. With nothing trained yet, all take about 20 minutes on two idle")
+    print("cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
+    start, about = time.perf_counter(), {}
+    if not numbers or 0 in numbers:  # before the notebooks run, so no core is idle
+        jobs = recipes.live(range(FIRST_SEED, FIRST_SEED + n), hand_in=numbers == [0])
+        about = _made([*training.train_jobs(jobs).values()])
         print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
     run_chapters(chapters, out / "notebooks", about)
-    build_pdf([out / "notebooks" / path.name for path in chapters], out / "report.pdf")
+    pdfs = build_pdfs([out / "notebooks" / path.name for path in chapters], out)
     if full:
         publish(out)
     where = project_path(".") if full else out
     seconds = time.perf_counter() - start
-    print(f"done in {seconds:.0f} s: report.pdf, notebooks, figures and results.json are under {where}")
+    names = ", ".join(path.name for path in pdfs)
+    print(f"done in {seconds:.0f} s: {names}, notebooks, figures and results.json are under {where}")
 
 
-def _made(runs: Iterable[Run]) -> dict:
+def _made(runs: list[Run]) -> dict:
     """What the report's last page says of its trainings."""
-    runs = list(runs)
     return {
         "seeds": sorted({run.seed for run in runs}),
         "trainings": len(runs),
@@ -97,29 +93,15 @@ def run_chapters(chapters: list[Path], folder: Path, about: dict | None = None) 
             run_chapter(path, folder / path.name, about, on_cell=lambda: bar.update(1))
             tqdm.write(f"  {path.stem:<24} {time.perf_counter() - began:6.1f} s")
 
-        with ThreadPoolExecutor(2) as pool:  # also: outside the main thread nbclient does not swallow Ctrl-C
-            # the one with the most cells first, so that no long one is left over at the end
-            running = {path: pool.submit(run, path) for path in sorted(chapters, key=cells.get, reverse=True)}
-            try:
-                while not all(future.done() for future in running.values()):
-                    wait(running.values(), timeout=0.5)  # without one Windows would not see Ctrl-C
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                _stop_kernels(running.values())
-                raise
+        # in the main thread nbclient would swallow Ctrl-C; these are daemons, so it ends the process and all kernels
+        pool = ThreadPool(2)
+        # the one with the most cells first, so that no long one is left over at the end
+        running = {path: pool.apply_async(run, [path]) for path in sorted(chapters, key=cells.get, reverse=True)}
+        pool.close()
+        while not all(result.ready() for result in running.values()):
+            time.sleep(0.1)  # Windows would not see Ctrl-C in a join
     for path in chapters:
-        running[path].result()
-
-
-_clients: set[NotebookClient] = set()  # with a kernel now, to be stopped by Ctrl-C
-
-
-def _stop_kernels(running: Iterable[Future]) -> None:
-    while not all(future.done() for future in running):
-        for client in list(_clients):
-            with suppress(Exception):  # a kernel that is only starting, or has just ended
-                asyncio.run(client.km.shutdown_kernel(now=True))
-        time.sleep(0.2)
+        running[path].get()
 
 
 def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=lambda: None) -> None:
@@ -131,25 +113,21 @@ def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=l
         timeout=None,
         kernel_name="python3",
         record_timing=False,
+        shutdown_kernel="immediate",  # busy ones too, after Ctrl-C
         extra_arguments=["--log-level=ERROR"],  # newer kernels warn about local sockets
         resources={"metadata": {"path": str(source.parent)}},
         on_cell_complete=lambda cell, cell_index: on_cell(),
         on_cell_error=lambda cell, cell_index, execute_reply: failed.append(cell_index),
     )
     try:
-        _clients.add(client)
         client.execute()
     except CellExecutionError as error:
         index = failed[-1]
-        line = notebook.cells[index].source.strip().splitlines()[0]
-        raise ReportError(
-            f"chapter {source.stem}, cell {index + 1} ({line!r}): {error.ename}: {_plain(error.evalue)}. "
-            "The notebook in notebooks/ is as it was."
-        ) from error
+        where = f"chapter {source.stem}, cell {index + 1} ({notebook.cells[index].source.strip().splitlines()[0]!r})"
+        problem = f"{error.ename}: {strip_ansi(error.evalue).strip().rstrip('.')}"
+        raise ReportError(f"{where}: {problem}. The notebook in notebooks/ is as it was.") from error
     except DeadKernelError as error:
         raise ReportError(f"chapter {source.stem}: its kernel died, perhaps for want of memory") from error
-    finally:
-        _clients.discard(client)
     notebook.metadata["language_info"] = {"name": "python"}  # the rest changes with every Python version
     notebook.metadata["report"] = about or {}
     fold(notebook)
@@ -169,21 +147,47 @@ def fold(notebook) -> None:
                 cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip().rstrip(".")
+CLONE = """from pathlib import Path
+
+if not any((folder / "report.toml").is_file() for folder in (Path.cwd(), *Path.cwd().parents)):  # opened by the badge
+    if not Path("report").is_dir():
+        !git clone --quiet --depth 1 @URL@ report
+    %cd -q report/notebooks
+    %pip install --quiet .."""
+
+
+def repository() -> str:
+    """The https address of the project on GitHub, from [project.urls] in pyproject.toml; "" where there is none."""
+    path = project_path("pyproject.toml")
+    project = tomllib.loads(path.read_text(encoding="utf-8"))["project"] if path.is_file() else {}
+    return project.get("urls", {}).get("Repository", "").removesuffix("/").removesuffix(".git")
+
+
+def with_badge(notebook, name: str, url: str):
+    """The notebook with an "Open in Colab" badge and a cell that fetches the project there; without both for no url."""
+    notebook.cells = [cell for cell in notebook.cells if COLAB not in cell.metadata.get("tags", [])]
+    if url:
+        page = url.replace("https://github.com/", "https://colab.research.google.com/github/")
+        picture = "https://colab.research.google.com/assets/colab-badge.svg"
+        badge = f"[![Open in Colab]({picture})]({page}/blob/main/notebooks/{name})"
+        about = {"metadata": {"tags": [COLAB]}}
+        clone = new_code_cell(CLONE.replace("@URL@", url), id="colab-clone", **about)
+        notebook.cells = [new_markdown_cell(badge, id="colab-badge", **about), clone, *notebook.cells]
+    return notebook
 
 
 def publish(out: Path) -> None:
-    """Put what a full run made into notebooks/, figures/ and report.pdf, and its results into the README's table.
+    """Put what a full run made into notebooks/, figures/ and the PDFs, and its results into the README's table.
 
     All of it, or nothing where one file cannot be written.
     """
     results = json.loads((out / "figures" / "results.json").read_text(encoding="utf-8"))
-    pdf, readme = (out / "report.pdf").read_bytes(), project_path("README.md")
-    (out / "figures" / "report_pages.png").write_bytes(picture_of_pages(pdf, SHOWN_PAGES))
+    pdfs, readme = {path.name: path.read_bytes() for path in out.glob("*.pdf")}, project_path("README.md")
+    if "report.pdf" in pdfs:
+        (out / "figures" / "report_pages.png").write_bytes(picture_of_pages(pdfs["report.pdf"], SHOWN_PAGES))
     made = [path for folder in ("notebooks", "figures") for path in sorted((out / folder).iterdir())]
     files = {project_path(path.parent.name) / path.name: path.read_bytes() for path in made}
-    files |= {project_path("report.pdf"): pdf}
+    files |= {project_path(name): content for name, content in pdfs.items()}
     if readme.is_file():  # Colab has none
         files[readme] = readme_with(results, readme).encode()
     try:

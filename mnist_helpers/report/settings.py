@@ -1,7 +1,5 @@
 """report.toml: what a student edits, read and checked once."""
 
-from __future__ import annotations
-
 import difflib
 import sys
 from dataclasses import dataclass, fields, replace
@@ -44,7 +42,7 @@ class Settings:
     seeds: int = 3
     code: str = "hide"
 
-    def in_language(self, language: str) -> Settings:
+    def in_language(self, language: str) -> "Settings":
         """With title and course as a document in "en" or "ko" has them."""
         return replace(self, title=self.title_ko, course=self.course_ko) if language == "ko" else self
 

@@ -1,7 +1,5 @@
 """What a reader sees first and last: the README's result table, computed from results.json, and how it was made."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mnist_helpers.report.pdf.pieces import Piece

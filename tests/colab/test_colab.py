@@ -22,7 +22,7 @@ from pypdf import PdfReader
 from mnist_helpers import colab
 from mnist_helpers.__main__ import main
 from mnist_helpers.colab import notebook as colab_notebook
-from mnist_helpers.report import badge, exporter, settings
+from mnist_helpers.report import exporter, run, settings
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -262,7 +262,7 @@ def test_a_chapter_that_is_no_notebook_is_named(content, tmp_path, monkeypatch, 
 def test_a_notebook_that_cannot_be_written_is_one_clear_sentence(tmp_path):
     (tmp_path / "dist").write_text("a file where a folder should be")
     target = tmp_path / "dist/report.ipynb"
-    with pytest.raises(colab.ColabError, match=f"^{target} cannot be written: [^\n]+ make the folder writable.$"):
+    with pytest.raises(exporter.PdfError, match=f"^{target} cannot be written: [^\n]+ make the folder writable.$"):
         colab_notebook.build_notebook([2], target)
 
 
@@ -280,10 +280,10 @@ def test_what_the_form_cannot_say_changes_nothing(tmp_path, monkeypatch):
 def test_a_badge_only_where_a_repository_is_named_and_never_in_the_pdf(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/ann/report.git"\n')
-    assert badge.repository() == "https://github.com/ann/report"
+    assert run.repository() == "https://github.com/ann/report"
     plain = new_notebook(cells=[new_markdown_cell("# Title"), new_code_cell("1 + 1", execution_count=1)])
-    marked = badge.with_badge(plain, "01_test.ipynb", badge.repository())
-    marked = badge.with_badge(marked, "01_test.ipynb", badge.repository())  # once, however often
+    marked = run.with_badge(plain, "01_test.ipynb", run.repository())
+    marked = run.with_badge(marked, "01_test.ipynb", run.repository())  # once, however often
     assert [cell.cell_type for cell in marked.cells] == ["markdown", "code", "markdown", "code"]
     assert "colab.research.google.com/github/ann/report/blob/main/notebooks/01_test.ipynb" in marked.cells[0].source
     marked.cells[1].execution_count = 1
@@ -291,4 +291,4 @@ def test_a_badge_only_where_a_repository_is_named_and_never_in_the_pdf(tmp_path,
     exporter.build_pdf([Path("01_test.ipynb")], Path("out.pdf"), "show")
     text = "".join(page.extract_text() for page in PdfReader("out.pdf").pages)
     assert "Title" in text and "git clone" not in text and "Colab" not in text
-    assert len(badge.with_badge(marked, "01_test.ipynb", "").cells) == 2
+    assert len(run.with_badge(marked, "01_test.ipynb", "").cells) == 2

@@ -17,8 +17,9 @@ import pytest
 
 from mnist_helpers import files
 from mnist_helpers.__main__ import main
-from mnist_helpers.report import Chapter, Settings, SettingsError, read_settings
+from mnist_helpers.report import Chapter
 from mnist_helpers.report.run import ReportError, publish, run_chapter, run_report
+from mnist_helpers.report.settings import Settings, SettingsError, read_settings
 from mnist_helpers.report.summary import BEGIN, END, NETWORKS, abstract, readme_with
 
 ROOT = Path(__file__).parents[2]

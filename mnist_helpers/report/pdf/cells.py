@@ -1,55 +1,63 @@
 """What each cell of an executed notebook gives to the document, in order."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
-import os
 import re
-from base64 import b64decode
-from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from bs4 import BeautifulSoup
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from mnist_helpers.files import project_path
-from mnist_helpers.report.pdf.pandoc import html_to_markdown
-from mnist_helpers.report.pdf.pieces import Origin, Piece
+from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
-from mnist_helpers.report.settings import OUT
+from mnist_helpers.report.settings import COLAB
 
 LINES = 22  # of output: more may break over pages
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 HIDDEN = "[hidden], [style*='display:none'], [style*='display: none']"
 STRING = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
 OBJECT = re.compile(rf"<(?:{STRING}|<[^<>\n]*>|[^<>'\"\n])*>|\b(?:Text|Axes)\((?:{STRING}|[^()'\"\n])*\)")
-AROUND = re.compile(
-    r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]"
-)  # what lists of objects, and plt.hist, put around
+# what lists of objects, and plt.hist, put around
+AROUND = re.compile(r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]")
 
 
-def notebook_pieces(notebook: NotebookNode, resources: dict, *, code: bool, rest: bool = True) -> list[Piece]:
-    """Code, and the rest (text and results), of a notebook that nbconvert's preprocessors have been through."""
-    about, pieces = resources["metadata"], []
-    origin = Origin(about["name"], Path(about.get("path") or ".").resolve(), resources.get("outputs", {}))
+def notebook_pieces(notebook: NotebookNode, about: dict) -> list[Piece]:
+    """Text, code and results of a notebook; PdfError for one with a cell that has not been run, or that failed.
+
+    about: nbconvert's metadata, the notebook's name and, where it is known, its path.
+    """
+    origin, pieces = {"chapter": about["name"], "folder": Path(about.get("path") or ".").resolve()}, []
     for index, cell in enumerate(notebook.cells, 1):
-        if cell.cell_type == "markdown" and rest:
-            attachments = cell.get("attachments", {}).items()
-            files = {f"attachment:{name}": b64decode(next(iter(data.values()))) for name, data in attachments}
-            pieces.append(Piece(cell.source, origin=replace(origin, files=files), cell=index))
-        elif cell.cell_type == "code":
-            parts, folded = [], cell.metadata.get("jupyter", {}).get("source_hidden")
-            if code and cell.source.strip() and not folded:  # what only shows is folded away, on paper too
-                parts.append({"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}})
-            if rest:
-                parts += [part for output in cell.outputs for part in _output(output, cell.source, origin)]
-            pieces += [Piece(**part, origin=origin, cell=index) for part in parts]
+        parts, tags = [], cell.metadata.get("tags", [])
+        if cell.cell_type == "markdown" and COLAB not in tags:
+            for name, held in cell.get("attachments", {}).items():
+                picture = "data:{};base64,{}".format(*next(iter(held.items())))
+                cell.source = re.sub(f"attachment:({re.escape(name)}|{quote(name)})", picture, cell.source)
+            parts = [{"markdown": cell.source}]
+        elif cell.cell_type == "code" and COLAB not in tags:
+            if lines := cell.source.strip().splitlines():
+                _require_run(cell, f"chapter {about['name']}, cell {index} ({lines[0]!r})")
+            if lines and not cell.metadata.get("jupyter", {}).get(
+                "source_hidden"
+            ):  # what is folded, is so on paper too
+                parts = [{"item": {"kind": "code", "text": wrap(cell.source.strip("\n"))}}]
+            parts += [part for output in cell.outputs for part in _output(output, cell.source, origin["folder"])]
+        pieces += [Piece(**part, **origin, cell=index) for part in parts]
     return pieces
 
 
-def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
+def _require_run(cell: NotebookNode, where: str) -> None:
+    failed = [output.ename for output in cell.outputs if output.output_type == "error"]
+    if failed and "raises-exception" not in cell.metadata.get("tags", []):
+        raise PdfError(f"{where} failed with {failed[0]}. Mend it and run the chapter again.")
+    if cell.execution_count is None:
+        raise PdfError(f"{where} has not been run. Run all cells and save, or use `make report`.")
+
+
+def _output(output: NotebookNode, source: str, folder: Path) -> list[dict]:
     """The arguments of the Pieces that an output gives: none for a caption, a bar, or what plotting returns."""
     if output.output_type == "stream":
         return _printed(output.text) if output.name == "stdout" else []  # stderr: bars and warnings, no results
@@ -58,13 +66,14 @@ def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
     data, about = output.data, output.metadata.get("report", {})
     if about.get("role") in ("caption", "title") or "application/vnd.jupyter.widget-view+json" in data:
         return []
-    html, hides = _visible(data.get("text/html", ""))
+    soup = BeautifulSoup(data.get("text/html", ""), "html.parser")
+    hides, html = [tag.extract() for tag in soup.select(HIDDEN)], str(soup)
     tables = read_tables(html, about.get("caption"), about.get("label"))
     if tables:
         return [{"item": table} for table in tables]
     kind = next((kind for kind in PICTURES if kind in data), None)
     if kind:
-        return [{"item": _figure(output, about, kind, origin)}]
+        return [{"item": _figure(output, about, kind, folder)}]
     words, text = data.get("text/markdown") or data.get("text/latex"), data.get("text/plain", "")
     if words:  # a computed formula stays on the page of the words before it
         short = "$$" in words and words.count("\n") < 20 and not re.search("^ *#", words, re.M)
@@ -72,16 +81,9 @@ def _output(output: NotebookNode, source: str, origin: Origin) -> list[dict]:
     around, objects = OBJECT.subn("", text)
     nameless = objects > 0 and not AROUND.sub("", around)  # nothing but names of objects
     if html and (nameless or not hides):  # HTML that hides a part is for a browser; the text says it to all others
-        return [{"markdown": html_to_markdown(html)}]
+        return [{"html": html}]
     drawn = output.output_type == "execute_result" and _ends_with_plotting(source)
     return [] if nameless or drawn else _printed(text)
-
-
-def _visible(html: str) -> tuple[str, bool]:
-    """The HTML without what a browser does not show, and whether there was such a part."""
-    soup = BeautifulSoup(html, "html.parser")
-    hidden = [tag.extract() for tag in soup.select(HIDDEN)]
-    return (str(soup) if hidden else html), bool(hidden)
 
 
 def _ends_with_plotting(source: str) -> bool:
@@ -100,23 +102,18 @@ def _printed(text: str) -> list[dict]:
     return [{"item": {"kind": "output", "text": text, "long": long}}] if text.strip() else []
 
 
-def _figure(output: NotebookNode, about: dict, kind: str, origin: Origin) -> dict:
+def _figure(output: NotebookNode, about: dict, kind: str, folder: Path) -> dict:
     """A figure: the SVG that was written with it, if it is there and the same one; else the notebook's own picture."""
-    shown, caption = output.metadata.get(kind, {}), about.get("caption")
-    pixels, vector = shown.get("width"), _vector(about, origin)
+    data, shown, caption = output.data[kind], output.metadata.get(kind, {}), about.get("caption")
+    file = f"data:{kind},{quote(data)}" if kind == "image/svg+xml" else f"data:{kind};base64,{''.join(data.split())}"
+    # beside the notebooks, or where a notebook run by hand has put it
+    for place in (folder.parent / "figures", project_path("build/live/figures", folder)) if "svg" in about else ():
+        path = place / f"{about['file']}.svg"
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == about["svg"]:
+            file = str(path)
+    pixels = shown.get("width")
     return {
-        "kind": "figure", "label": about.get("label"), "caption": caption,
+        "kind": "figure", "label": about.get("label"), "caption": caption, "file": file,
         "alt": caption or shown.get("alt") or "a figure without a caption",
-        "file": str(vector) if vector else output.metadata.filenames[kind],
         "width": pixels / 96 if isinstance(pixels, int | float) else None,  # inches, as a browser has them
     }  # fmt: skip
-
-
-def _vector(about: dict, origin: Origin) -> Path | None:
-    """The figure's SVG: beside the notebooks, or where a notebook run by hand has put it."""
-    places = [origin.folder.parent / "figures", project_path("build/live/figures", origin.folder)]
-    places += [Path(os.environ[OUT]) / "figures"] if OUT in os.environ else []
-    for path in (place / f"{about['file']}.svg" for place in places if "svg" in about):
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == about["svg"]:
-            return path
-    return None

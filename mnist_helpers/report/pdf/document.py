@@ -1,19 +1,40 @@
-"""Markdown and data, piece by piece, as one Typst document: pandoc reads, this file mends, pandoc writes."""
+"""Markdown and data, piece by piece, as one Typst document: pandoc reads, this file mends and links, pandoc writes.
 
-from __future__ import annotations
+Links: headings by Jupyter's anchors, figures, tables, sections and chapters by number, references by DOI.
+"""
 
 import re
+from html import escape
 from pathlib import Path
 from urllib.parse import unquote
 from urllib.request import urlopen
 
+import bibtexparser
+from bibtexparser.bparser import BibTexParser
 from bs4 import BeautifulSoup
-from pandocfilters import CodeBlock, Math, Para, RawBlock, RawInline, Str, Strong, stringify, walk
+from pandocfilters import Link, Math, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
-from mnist_helpers.report.pdf.links import Links
-from mnist_helpers.report.pdf.pandoc import ANCHOR, as_jupyter_reads, read_markdown, write_typst
+from mnist_helpers.files import project_path
+from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
-from mnist_helpers.report.pdf.tables import read_tables, wrap
+from mnist_helpers.report.pdf.tables import wrap
+
+# In Korean a section's word follows its number, and particles follow both without a blank.
+REFERENCE = re.compile(
+    r"(?<![\w-])(?:(Figure|Table|[Cc]hapter|[Ss]ection|그림|표)\s(\d+(?:\.\d+)*)(?!\.?[0-9A-Za-z_])|(\d+)(절))"
+)
+
+
+def with_references(html: str) -> str:
+    """The HTML, with every tag closed, code as attributes too, and "Figure 3.1" and the like as links."""
+    soup = BeautifulSoup(html, "html.parser")
+    for code in soup.select("code:not(pre *)"):
+        code["data-whole"] = code.text  # in the text pandoc takes several blanks as one
+    for text in soup.find_all(string=REFERENCE):
+        if text.parent.name in ("p", "li", "td", "th"):
+            linked = REFERENCE.sub(r'<a href="\g<0>">\g<0></a>', escape(text))
+            text.replace_with(BeautifulSoup(linked, "html.parser"))
+    return str(soup)
 
 
 def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str, list[dict], list[str]]:
@@ -21,42 +42,48 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
 
     build: the folder that pictures are put into; bibliography: the BibTeX file of what is cited.
     """
-    document = _Document(pieces, build, bibliography)
-    tree = read_markdown([document.source(index) for index in range(len(pieces))])
+    document = Document(pieces, build, bibliography)
+    tree = read_html("".join(map(document.source, range(len(pieces)))))
     tree["blocks"] = [document.section(block) for block in tree["blocks"]]
     body, warnings = write_typst(walk(tree, document.mend, "typst", {}))
-    document.refuse_unread_formulas(warnings)
-    for cell in (
-        cell for item in document.items if item.get("kind") == "table" for row in item["rows"] for cell in row
-    ):
-        cell["section"] = document.links.section(cell["text"])
-    return body, document.items, document.links.dead
+    for warning in re.findall(r"Could not convert TeX math (.*?), rendering as TeX", warnings, re.S):
+        formula = " ".join(warning.split())
+        where = document.formulas.get(formula, "the report")
+        raise PdfError(f"{where}: the formula {formula} cannot be read. Write it in LaTeX that pandoc knows.")
+    for row in (row for item in document.items if item.get("kind") == "table" for row in item["rows"]):
+        for cell in row:  # where a cell names a section and nothing else, paper has its page
+            if found := REFERENCE.fullmatch(cell["text"]):
+                cell["section"] = document.numbers.get(_name(found)) if "section" in _name(found) else None
+    return body, document.items, document.dead
 
 
-class _Document:
+class Document:
     """The state of one conversion: items, links, formulas, and the piece that is being walked through."""
 
     def __init__(self, pieces: list[Piece], build: Path, bibliography: Path):
-        self.pieces, self.build, self.links = pieces, build, Links(pieces, bibliography)
+        self.pieces, self.build, self.level = pieces, build, 0
         self.items: list[dict] = []
         self.formulas: dict[str, str] = {}  # LaTeX -> where
-        self.level = 0
-
-    def enter(self, index: int) -> None:
-        """Let the piece with this index be the one that the document is in."""
-        self.index, self.piece = index, self.pieces[index]
+        self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
+        self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> Typst's label
+        self.dead: list[str] = []  # references by number that lead nowhere
+        parser = BibTexParser(ignore_nonstandard_types=False)  # Typst knows @online and more
+        entries = bibtexparser.loads(bibliography.read_text(encoding="utf-8"), parser).entries
+        self.cited = {_place(entry[key]): entry["ID"] for entry in entries for key in ("doi", "url") if key in entry}
 
     def source(self, index: int) -> str:
-        """A piece as Markdown, headed by a mark that says which one it is."""
-        self.enter(index)
+        """A piece as HTML, after a mark that says which one it is."""
+        self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
-        text = f"```{{=typst}}\n{raw}\n```" if raw else as_jupyter_reads(self.piece.markdown)
-        return f"```{{=piece}}\n{index}\n```\n\n{text}"
+        html = with_references(self.piece.html or to_html(self.piece.markdown, index))
+        return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{html}'
 
     def add(self, item: dict) -> int:
         """The place of an item among the items; a figure's file is put beside the document."""
-        if item.get("label"):
-            item = item | {"anchor": self.links.add_item(item["label"])}
+        if item.get("label"):  # where two have one, links go to the first
+            name = item["label"].lower()
+            item = item | {"anchor": None if name in self.numbers else name.replace(" ", "-")}
+            self.numbers.setdefault(name, name.replace(" ", "-"))
         if "file" in item:
             item = item | {"file": self._copy(item["file"])}
         self.items.append(item)
@@ -64,8 +91,8 @@ class _Document:
 
     def section(self, block: dict) -> dict:
         """A heading as a numbered section that links can find; other blocks as they are."""
-        if block["t"] == "RawBlock" and block["c"][0] == "piece":
-            self.enter(int(block["c"][1]))
+        if block["t"] == "CodeBlock" and "piece" in (about := dict(block["c"][0][2])):
+            self.piece = self.pieces[int(about["piece"])]
         if block["t"] != "Header":
             return block
         level, (_, classes, _), inlines = block["c"]
@@ -73,104 +100,114 @@ class _Document:
         if not words:
             return Para([])
         anchor = f"section-{len(self.items)}"
-        number = self.links.add_heading(self.piece.origin.name, level, words, anchor)
-        if number and inlines[0] == Str(number):  # Typst sets the number; one in bold letters stays with the words
-            inlines = inlines[2:]
-        else:
-            number = None
+        number = self._number(level, words, anchor)
+        number = number if inlines[0] == Str(number) else None  # one in bold letters stays with the words
+        inlines = inlines[2:] if number else inlines  # Typst sets the number
         self.level = min(level, self.level + 1)  # an accessible document leaves no level out
         item = {"level": self.level, "number": number, "anchor": anchor, "listed": "unlisted" not in classes}
         return Para([RawInline("typst", f"#section({self.add(item)})["), *inlines, RawInline("typst", "]")])
 
     def mend(self, key, value, _format, _meta):
         """What takes the place of an element of pandoc's tree; None leaves it as it is."""
-        if key == "RawBlock" and value[0] == "piece":
-            self.enter(int(value[1]))
-            return RawBlock("typst", f"// piece {value[1]}")
-        if key in ("RawBlock", "RawInline") and value[0] in ("tex", "latex"):
-            return self._tex(key, value[1])
-        if key in ("RawBlock", "RawInline") and value[0] == "html":
-            return self._html(key, value[1])
-        if key in ("Para", "Plain"):
-            return {"t": key, "c": self.links.refer(value, self.piece)}
+        about = dict(value[0][2]) if key in ("Code", "CodeBlock", "Image", "Span") else {}
+        if "piece" in about:
+            self.piece = self.pieces[int(about["piece"])]
+            return RawBlock("typst", value[1])
+        if key == "Span" and "whole" in about:
+            return self._math(about["element"], about["whole"])
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
-            language = re.findall(r"[\w+#-]+", " ".join(value[0][1]))[:1]  # of ```python title="train.py"
-            return {"t": key, "c": [["", language, []], wrap(value[1])]}
+            language = re.findall(r"[\w+#-]+", " ".join(value[0][1]))[:1]  # of ```{python}
+            return {"t": key, "c": [["", language, []], wrap(about.get("whole", value[1]).strip("\n"))]}
         if key == "Link":
-            return self.links.link(value, self.piece, ANCHOR.format(self.index))
+            return self._link(value)
         if key == "Image":
-            return self._picture(value[2][0], stringify(Para(value[1])))
-        if key == "Math":
-            return self._math(*value)
-        if key == "Str" and "$$" in value:
-            raise PdfError(f"{self.piece.where}: a formula in $$ must not contain an empty line. Remove it.")
+            return self._picture(value[2][0], stringify(Para(value[1])), about.get("width", ""))
         if key == "Str" and (number := re.fullmatch(r"(\(?)-(\d.*)", value)):  # Typst sees this only after a blank
             return Str(f"{number[1]}−{number[2]}")
         return None
 
-    def _math(self, kind: dict, formula: str) -> list:
+    def _math(self, kind: str, formula: str) -> list:
         """A formula, with an item that holds its alternative text around it."""
-        index = self.add({"alt": formula.strip()})
+        formula = re.sub(r"\s*\n\s*", "\n", formula.strip())  # pandoc would not read one with an empty line
+        opening = RawInline("typst", f"#formula({self.add({'alt': formula})})[")
         # pandoc would set it as one word, with the limit at its side
         formula = re.sub(r"\\operatorname\*?\{arg\\[,;: ]\s*(max|min)\}", r"\\arg\\\1 ", formula)
         for cases in re.findall(r"\\begin\{cases\}.*?\\end\{cases\}", formula, re.S):
             formula = formula.replace(cases, cases.replace("&", r"&\quad "))  # Typst puts no space there
         self.formulas.setdefault(" ".join(formula.split()), self.piece.where)
-        return [RawInline("typst", f"#formula({index})["), Math(kind, formula), RawInline("typst", "]")]
+        return [opening, Math({"t": kind}, formula), RawInline("typst", "]")]
 
-    def _tex(self, key: str, tex: str):
-        """A bare environment such as align, which Jupyter shows as a formula; other TeX as it is written."""
-        if not re.fullmatch(r"\s*\\begin\{(\w+\*?)\}.*\\end\{\1\}\s*", tex, re.S):
-            return Str(tex) if key == "RawInline" else Para([Str(tex)])
-        formula = re.sub(r"\\(begin|end)\{equation\*?\}", "", tex).strip()  # the others pandoc knows
-        kind = {"t": "DisplayMath"}
-        return Para([Math(kind, formula)]) if key == "RawBlock" else self._math(kind, formula)  # walk enters a Para
-
-    def refuse_unread_formulas(self, warnings: str) -> None:
-        for warning in re.findall(r"Could not convert TeX math (.*?), rendering as TeX", warnings, re.S):
-            formula = " ".join(warning.split())
-            where = self.formulas.get(formula, "the report")
-            raise PdfError(f"{where}: the formula {formula} cannot be read. Write it in LaTeX that pandoc knows.")
-
-    def _html(self, key: str, html: str):
-        """HTML in Markdown: line breaks, small and raised letters, pictures, tables; of the rest its words."""
-        tag = re.fullmatch(r"<(/?)(br|sub|sup)\s*/?>", html.strip(), re.I)
-        if tag:
-            opening = {"br": " \\ ", "sub": "#sub[", "sup": "#super["}[tag[2].lower()]
-            return RawInline("typst", "]" if tag[1] else opening)
-        tables = [RawBlock("typst", f"#item({self.add(table)})") for table in read_tables(html)]
-        if tables and key == "RawBlock":
-            return tables
-        soup, shown = BeautifulSoup(html, "html.parser"), []
-        for image in soup.find_all("img"):
-            width = re.fullmatch(r"(\d+)(?:px)?", image.get("width", ""))
-            shown.append(self._picture(image.get("src", ""), image.get("alt", ""), width and int(width[1]) / 96))
-        if soup.pre and key == "RawBlock":
-            return CodeBlock(("", [], []), soup.get_text().strip("\n"))
-        shown += [Str(words)] if (words := soup.get_text(" ", strip=True)) else []
-        return Para(shown) if key == "RawBlock" else shown
-
-    def _picture(self, url: str, alt: str, width: float | None = None) -> dict:
+    def _picture(self, url: str, alt: str, width: str) -> dict:
         if re.match(r"https?:", url):
             raise PdfError(f"{self.piece.where} shows {url}, and a report fetches nothing. Save the picture as a file.")
         alt, file = (alt or "a picture", url) if url.startswith("data:") else (alt or Path(url).stem, unquote(url))
-        return RawInline("typst", f"#item({self.add({'kind': 'picture', 'file': file, 'alt': alt, 'width': width})})")
+        pixels = re.fullmatch(r"(\d+)(?:px)?", width)
+        item = {"kind": "picture", "file": file, "alt": alt, "width": pixels and int(pixels[1]) / 96}
+        return RawInline("typst", f"#item({self.add(item)})")
 
     def _copy(self, file: str) -> str:
         """Put a picture beside the document; its name there. It is a file, or is written out in its address."""
-        origin, kind, advice = self.piece.origin, Path(file).suffix, "that does not exist, {}. Put it there."
+        kind, advice = Path(file).suffix, "that does not exist, {}. Put it there."
         try:
             if file.startswith("data:"):
                 advice = "that is damaged, {}. Insert it again."
                 with urlopen(file) as opened:  # these words themselves: nothing is fetched
                     content, kind = opened.read(), "." + opened.headers.get_content_subtype().split("+")[0]
             else:
-                content = origin.files[file] if file in origin.files else (origin.folder / file).read_bytes()
+                content = (self.piece.folder / file).read_bytes()
         except (OSError, ValueError) as error:  # a name may be too long, or none
             shown = advice.format(file[:60] or "without a name")
             raise PdfError(f"{self.piece.where} shows a picture {shown}") from error
         name = f"picture-{len(self.items)}{kind}"
         (self.build / name).write_bytes(content)
         return name
+
+    def _number(self, level: int, words: str, label: str) -> str | None:
+        """Note a heading; its number, if it begins with one, as it is written, such as "3.1" or "3.".
+
+        In 03_lenet5 that is 3 for the first heading of level 1, and 3.1 for one of level 2. "2 networks" has no number.
+        In 00_report, whose title stands above its text, it is 3 for one of level 2.
+        """
+        first = self.anchors.setdefault((self.piece.chapter, ""), label) == label if level == 1 else True
+        self.anchors.setdefault((self.piece.chapter, words.replace(" ", "-").lower()), label)
+        own = re.match(r"0*(\d+)", self.piece.chapter)
+        start, deeper = (own[1], level - 1) if own and int(own[1]) else ("[1-9]", level - 2)
+        found = own and first and deeper >= 0 and re.match(rf"({start}(?:\.\d+){{{deeper}}})\.? ", words)
+        if not found:
+            return None
+        self.numbers.setdefault(f"{'section' if level > 1 else 'chapter'} {found[1]}", label)
+        return found[0].strip()
+
+    def _link(self, value: list) -> list[dict]:
+        """A link (pandoc's) into the document, to the web with its reference, or, to another file, its text alone."""
+        _, inlines, (url, _) = value
+        if re.match(r"\w+:", url):
+            key = self.cited.get(_place(url))
+            return [Link(*value), *([RawInline("typst", f" #cite(<{key}>)")] if key else [])]
+        path, _, anchor = unquote(url).partition("#")
+        chapter = Path(path).stem if path else self.piece.chapter
+        label = self.anchors.get((chapter, anchor.lower()))
+        if found := REFERENCE.fullmatch(path):
+            label = self.numbers.get(_name(found))
+            if label is None and f"chapter {path.split()[-1].split('.')[0]}" in self.numbers and "." in path:
+                self.dead.append(f"{self.piece.where} refers to {path}, which does not exist")
+        elif label is None:
+            # executed copies lie elsewhere, and not always all of them
+            places = (self.piece.folder, project_path("notebooks", self.piece.folder))
+            known = anchor and any(piece.chapter == chapter for piece in self.pieces)
+            if known or not any((place / path).exists() for place in places):
+                raise PdfError(f"{self.piece.where} links to {url or 'nothing'}, which does not exist. Mend the link.")
+        return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "]")] if label else inlines
+
+
+def _name(reference: re.Match) -> str:
+    """Of a REFERENCE, as numbers has it: "figure 3.1", "그림 1", "section 3" for 3절."""
+    word, number, korean, _ = reference.groups()
+    return f"{word.lower()} {number}" if word else f"section {korean}"
+
+
+def _place(url: str) -> str:
+    """A DOI or address in one form, whether it was written as a link or not."""
+    return unquote(url).lower().removeprefix("https://doi.org/")

@@ -1,7 +1,5 @@
 """The fonts of figures and PDF that neither matplotlib nor Typst brings: a sans serif and a Korean face."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 

@@ -1,88 +1,71 @@
-"""Running the pandoc of the wheel: Jupyter's Markdown in, pandoc's tree out, and Typst from that."""
-
-from __future__ import annotations
+"""Jupyter's Markdown as HTML, by nbconvert, and that as Typst, by the pandoc of the wheel."""
 
 import json
 import os
-import re
 import subprocess
-import tempfile
+from functools import partialmethod
+from html import escape
 from pathlib import Path
 
 import pypandoc
+from nbconvert.filters.markdown_mistune import HTMLRenderer, MarkdownWithMath, MathInlineParser, import_plugin
 
 from mnist_helpers.report.pdf.pieces import PdfError
 
-# Jupyter's Markdown: lists and headings need no blank line before them, ~ and ^ are themselves, [@x] is text
-READER = (
-    "markdown+lists_without_preceding_blankline-blank_before_header-blank_before_blockquote-citations"
-    "-implicit_figures-subscript-superscript-definition_lists-example_lists-fancy_lists-line_blocks"
-    "-yaml_metadata_block-pandoc_title_block-fenced_divs-markdown_in_html_blocks-native_divs-native_spans"
-    "+tex_math_double_backslash"
-)
-
-ANCHOR = "cell-{}.md__"  # what pandoc then puts before an anchor: the number of the source
-
-# What Jupyter reads otherwise than pandoc: fences, inline code, and $ x $, which is a formula ($5 and $6 are none)
-_DIFFERENT = re.compile(
-    r"^(?P<indent>[ \t>]*)(?P<opening>(?:(?:[-*+]|\d+[.)])[ \t]+)*(?P<fence>`{3,}|~{3,}))(?P<info>[^\n`]*)$"
-    r"(?P<block>.*?(?:^[ \t>]*(?P=fence)[`~]*[ \t]*$|\Z))"
-    r"|(?<![\\`])(?P<ticks>`+)(?!`)(?P<code>[^\n]+?)(?<!`)(?P=ticks)(?!`)"
-    r"|(?<![\\$])\$[^$\n`]+\$(?![\d$])",
-    re.S | re.M,
-)
-# Signs go past pandoc as letters of a plane that no text uses, and come back in its tree: so nothing is changed for
-# good, even where it was code that only looked like a formula.
-_HIDE = {ord(sign): 0x10FF00 + ord(sign) for sign in " $`{}="}
-_SHOW = {hidden: chr(sign) for sign, hidden in _HIDE.items()}
+PLUGINS = (*MarkdownWithMath.DEFAULT_PLUGINS, "footnotes")
+MONEY_IS_NO_MATH = r"(?<![\\$])\$(?P<math_inline_tex>[^$`]+)\$(?![\d$])"  # it costs $5 and $6
 
 
-def read_markdown(sources: list[str]) -> dict:
-    """pandoc's tree of all sources, one after another.
+class _Renderer(HTMLRenderer):
+    """HTML in which formulas are letter by letter, and footnotes are those that pandoc knows."""
 
-    Each is a file of its own: then footnotes cannot collide, nor an open fence swallow the next cell.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        names = [f"cell-{index}.md" for index in range(len(sources))]
-        for name, text in zip(names, sources, strict=True):
-            (Path(folder) / name).write_text(text, encoding="utf-8")
-        tree, _ = _run(["-f", READER, "-t", "json", "--file-scope", *names], folder=folder)
-        return json.loads(tree.translate(_SHOW))
+    key: object  # of the cell, whose footnotes must not collide with those of others
+
+    def _formula(self, element: str, tex: str) -> str:
+        return f'<span data-element="{element}" data-whole="{escape(tex)}">{escape(tex)}</span>'
+
+    inline_math = partialmethod(_formula, "InlineMath")
+    block_math = partialmethod(_formula, "DisplayMath")
+
+    def text(self, text: str) -> str:
+        return super().text(text).replace("et al. ", "et al.\u00a0")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        inside = name.rstrip("*") == "equation"  # the others pandoc knows
+        return self.block_math(body if inside else rf"\begin{{{name}}}{body}\end{{{name}}}")
+
+    def footnote_ref(self, key: str, index: int) -> str:
+        return f'<a epub:type="noteref" href="#note-{self.key}-{index}">{index}</a>'
+
+    def footnote_item(self, text: str, key: str, index: int) -> str:
+        return f'<aside epub:type="footnote" id="note-{self.key}-{index}">{text}</aside>'
+
+    def footnotes(self, text: str) -> str:
+        return text
 
 
-def as_jupyter_reads(markdown: str) -> str:
-    """Markdown that read_markdown reads as Jupyter does: code letter by letter, and $ x $ as a formula."""
-    return _DIFFERENT.sub(_as_pandoc_needs, markdown)
+def to_html(markdown: str, key: object = "") -> str:
+    """Markdown as Jupyter reads it, and with footnotes; key: another one for each cell of a document."""
+    renderer, inline = _Renderer(escape=False, allow_harmful_protocols=True), MathInlineParser(hard_wrap=False)
+    renderer.key, inline.specification["inline_math_tex"] = key, MONEY_IS_NO_MATH
+    return MarkdownWithMath(renderer, inline=inline, plugins=map(import_plugin, PLUGINS)).render(markdown)
 
 
-def _as_pandoc_needs(found: re.Match) -> str:
-    if found["fence"]:
-        before = found.string[: found.start()].splitlines()[-1:]
-        inside = found["opening"][0] == "~" and before and before[0].strip(" \t>")
-        gap = found["indent"].rstrip() + "\n" if inside else ""  # pandoc wants an empty line before a fence of ~
-        info = found["info"].strip().translate(_HIDE)  # and one word after it, or its own {.attributes}
-        return f"{gap}{found['indent']}{found['opening']}{info}{found['block']}"
-    if found["ticks"]:
-        code = re.sub(r"^ (.*\S.*) $", r"\1", found["code"])  # of more blanks pandoc would leave none
-        return found["ticks"] + code.translate(_HIDE) + found["ticks"]
-    return re.sub(r"(?<=\$) | (?=\$)", " ".translate(_HIDE), found[0])
+def read_html(html: str) -> dict:
+    """pandoc's tree; formulas are Spans in it, with the attributes "element" and "whole"."""
+    return json.loads(_run("html+epub_html_exts-native_divs", "json", html)[0])
 
 
 def write_typst(tree: dict) -> tuple[str, str]:
-    """The tree as Typst, and pandoc's warnings."""
-    return _run(["-f", "json", "-t", "typst", "--wrap=preserve"], json.dumps(tree))
+    """The tree as Typst, whose are the dashes and the curly quotes, and pandoc's warnings."""
+    return _run("json", "typst-smart", json.dumps(tree))
 
 
-def html_to_markdown(html: str) -> str:
-    """HTML that an output shows, such as bold words, as Markdown."""
-    return _run(["-f", "html-native_divs-native_spans", "-t", "commonmark"], html)[0]
-
-
-def _run(arguments: list[str], text: str = "", folder: str | None = None) -> tuple[str, str]:
+def _run(source: str, target: str, text: str) -> tuple[str, str]:
     """Standard output and error."""
     wheel = Path(pypandoc.__file__).parent / "files" / f"pandoc{'.exe' if os.name == 'nt' else ''}"
-    command = [str(wheel), *arguments]  # never another one that the machine happens to have
-    done = subprocess.run(command, cwd=folder, input=text, capture_output=True, text=True, encoding="utf-8")
+    command = [str(wheel), "-f", source, "-t", target, "--wrap=preserve"]  # never another one that the machine has
+    done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise PdfError(f"pandoc cannot read the report: {done.stderr.strip()}")
     return done.stdout, done.stderr

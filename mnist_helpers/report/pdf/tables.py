@@ -1,7 +1,5 @@
 """An HTML table, as pandas and others show it, as the rows and columns that template.typ draws."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 
@@ -20,25 +18,26 @@ ROWS = 16  # lines of a table: a longer one may break over pages
 
 def read_tables(html: str, caption: str | None = None, label: str | None = None) -> list[dict]:
     """The items of the tables in the HTML; without a caption, their own; one that is too wide comes in parts."""
-    tables = BeautifulSoup(html, "html.parser").select("table:not(table table):has(th, td)")
-    return [part for table in tables for part in _parts(table, caption, label)]
+    items = []
+    for table in BeautifulSoup(html, "html.parser").select("table:not(table table):has(th, td)"):
+        words = table.caption.get_text(" ", strip=True) if caption is None and table.caption else caption
+        header, rows = [], []
+        for row in table.select("tr:has(th, td)"):
+            top = row.find_parent("thead") or not row.find("td")
+            (header if top else rows).append([_cell(tag) for tag in row.find_all(["th", "td"])])
+        columns = max(map(len, (*header, *rows)))
+        plain = all(len(cells) == columns for cells in (*header, *rows))
+        step = COLUMNS - 1 if plain and columns > COLUMNS else columns
+        for start in range(1, max(columns, 2), step):  # each part begins with the first column
+            part = [[cells[:1] + cells[start : start + step] for cells in group] for group in (header, rows)]
+            items.append(make_table(*part, words, label if start == 1 else None))
+    return items
 
 
-def _parts(table: Tag, caption: str | None, label: str | None) -> list[dict]:
-    header, rows = [], []
-    for row in table.select("tr:has(th, td)"):
-        top = row.find_parent("thead") or not row.find("td")
-        (header if top else rows).append(_cells(row))
-    if caption is None and table.caption:
-        caption = table.caption.get_text(" ", strip=True)
-    columns = max(map(len, (*header, *rows)))
-    if columns <= COLUMNS or any(len(cells) != columns for cells in (*header, *rows)):
-        return [make_table(header, rows, caption, label)]
-    step, parts = COLUMNS - 1, []
-    for start in range(1, columns, step):  # each part begins with the first column
-        some = [[[cells[0], *cells[start : start + step]] for cells in group] for group in (header, rows)]
-        parts.append(make_table(*some, caption, label if start == 1 else None))
-    return parts
+def _cell(tag: Tag) -> dict:
+    spans = [key for key in ("colspan", "rowspan") if re.fullmatch("[2-9]|[1-9][0-9]+", tag.get(key, ""))]
+    text = wrap(" ".join(tag.get_text(" ", strip=True).split()), LETTERS)
+    return {"text": text, **{key: int(tag[key]) for key in spans}}
 
 
 def make_table(header: list, rows: list, caption: str | None = None, label: str | None = None) -> dict:
@@ -51,7 +50,9 @@ def make_table(header: list, rows: list, caption: str | None = None, label: str 
     align = ["left"] * columns
     if all(len(cells) == columns for cells in rows):  # with spans, a cell does not tell its column
         align = ["right" if _align_decimals([cells[i] for cells in rows]) else "left" for i in range(columns)]
-    widest = [max((_width(cells[i]) for cells in rows if i < len(cells)), default=0) for i in range(columns)]
+    texts = [[cells[i]["text"] for cells in rows if i < len(cells)] for i in range(columns)]
+    # words can be put below one another, a number cannot
+    widest = [max((min(len(t), max([24, *map(len, t.split())])) for t in column), default=0) for column in texts]
     if all(len(cells) == columns for cells in header):
         for cells in header:  # its words stand below one another, so that a column is no wider than its numbers
             for i, cell in enumerate(cells):
@@ -69,16 +70,6 @@ def wrap(text: str, width: int = WIDTH) -> str:
     return re.sub(rf"(\S{{{width}}})(?=\S)", r"\1\n", text)
 
 
-def _cells(row: Tag) -> list[dict]:
-    cells = []
-    for tag in row.find_all(["th", "td"]):
-        spans = {
-            key: int(tag[key]) for key in ("colspan", "rowspan") if re.fullmatch("[2-9]|[1-9][0-9]+", tag.get(key, ""))
-        }
-        cells.append({"text": wrap(" ".join(tag.get_text(" ", strip=True).split()), LETTERS)} | spans)
-    return cells
-
-
 def _align_decimals(cells: list[dict]) -> bool:
     """True for a column of numbers, whose cells get the pad that puts the decimal points below one another."""
     texts = [cell["text"] for cell in cells]
@@ -90,9 +81,3 @@ def _align_decimals(cells: list[dict]) -> bool:
         if cell["text"] not in MISSING and len(tail) < len(longest):
             cell["pad"] = longest[len(tail) :]
     return True
-
-
-def _width(cell: dict) -> float:
-    """Characters that a cell asks for; words can be put below one another, a number cannot."""
-    text = cell["text"]
-    return len(text) if len(text) < 24 else max(24, *map(len, text.split()))

@@ -1,56 +1,50 @@
 """Pieces as a PDF, and pages of a PDF as a picture."""
 
-from __future__ import annotations
-
 import datetime
 import io
 import json
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pypdfium2
 import typst
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mnist_helpers.report.pdf.document import to_typst
 from mnist_helpers.report.pdf.fonts import font_files
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.settings import Settings
 
-TEMPLATE = Path(__file__).with_name("template.typ")
-
 
 def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, short=False, language="en") -> bytes:
     """The PDF of a list of pieces: accessible (PDF/UA-1), all fonts embedded, the same bytes each time.
 
     bibliography: the BibTeX file of what is cited; short: the title stands above the text, not on a page of its own;
-    language: of the document, "en" or "ko". PdfError for what cannot be set.
+    language: the document's, "en" or "ko". PdfError for what cannot be set.
     """
-    date, epoch = None, datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-    with suppress(ValueError):  # it may be words, such as November 2026
-        date = datetime.datetime.strptime(settings.date, "%Y-%m-%d").replace(tzinfo=datetime.timezone.utc)
+    try:
+        date = datetime.datetime.fromisoformat(settings.date).replace(tzinfo=datetime.timezone.utc)
+    except ValueError:  # it may be words, such as November 2026
+        date = None
     with tempfile.TemporaryDirectory() as folder:
         build = Path(folder)
         body, items, _ = to_typst(pieces, build, bibliography)
-        about = {key: getattr(settings, key) for key in ("title", "course", "name", "student_id")}
-        report = {"about": about, "items": items, "date-shown": settings.date, "short": short, "language": language}
-        report["date"] = date and {"year": date.year, "month": date.month, "day": date.day}
+        report = {"about": asdict(settings), "items": items, "dated": date is not None}
+        report |= {"short": short, "language": language}
         (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
-        shutil.copy(TEMPLATE, build / "template.typ")
+        for path in (Path(__file__).with_name("template.typ"), *font_files()):  # Typst takes all fonts of a folder
+            shutil.copy(path, build)
         shutil.copy(bibliography, build / "references.bib")
         main = '#import "template.typ": *\n#show: report\n' + body
         (build / "main.typ").write_text(main, encoding="utf-8")
-        (build / "fonts").mkdir()
-        for font in font_files():  # Typst searches whole folders, and those hold more weights
-            shutil.copy(font, build / "fonts")
         try:
             return typst.compile(
-                build / "main.typ", root=build, font_paths=[build / "fonts"], ignore_system_fonts=True,
-                pdf_standards=["ua-1"], timestamp=date or epoch,
+                build / "main.typ", root=build, font_paths=[build], ignore_system_fonts=True,
+                pdf_standards=["ua-1"], timestamp=date or 0,
             )  # fmt: skip
         except typst.TypstError as error:
             where = _piece_of_error(error.diagnostic, main, pieces)
@@ -58,16 +52,12 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, shor
             raise PdfError(f"{where} cannot be typeset: {error.message}. {hint}") from error
 
 
-def picture_of_pages(pdf: bytes, numbers: Sequence[int]) -> bytes:
+def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
     """Those of the pages that a PDF has side by side, as PNG, for the README."""
-    document, gap = pypdfium2.PdfDocument(pdf), 12
+    document, content = pypdfium2.PdfDocument(pdf), io.BytesIO()
     pages = [document[n - 1].render(scale=0.9).to_pil() for n in numbers if n <= len(document)]
-    width, height = pages[0].size
-    sheet = Image.new("RGB", (len(pages) * (width + gap) + gap, height + 2 * gap), "lightgrey")
-    for i, page in enumerate(pages):
-        sheet.paste(page, (gap + i * (width + gap), gap))
-    content = io.BytesIO()
-    sheet.save(content, "PNG", optimize=True)
+    row = np.hstack([ImageOps.expand(page, 6, "lightgrey") for page in pages])
+    ImageOps.expand(Image.fromarray(row), 6, "lightgrey").save(content, "PNG", optimize=True)
     return content.getvalue()
 
 
