@@ -76,13 +76,28 @@ def _epochs(checkpoint: Path) -> int:
         return 0
 
 
-def make_report(chapters: str = "") -> None:
-    """`report` in a process of its own, its lines shown here; then report.pdf is offered for download.
+class _End(Exception):
+    """Ends "Run all" without an error to be read."""
 
-    chapters: such as "3,4", where the notebook has no others.
+    def _render_traceback_(self) -> list[str]:
+        return []
+
+
+def go_on(wanted: bool) -> None:
+    """Before the long report: lets "Run all" end here where it is not wanted."""
+    if not wanted:
+        print("Done. For the long report too, tick LONG_REPORT_TOO in the form, and choose Run all again.")
+        raise _End
+
+
+def make_report(chapters: str = "", language: str = "") -> None:
+    """`report` in a process of its own, its lines shown here; then its PDF is offered for download.
+
+    chapters: "0" for the hand-in, or such as "3,4" where the notebook has no others; language: of the hand-in.
     """
     command = [sys.executable, "-m", "mnist_helpers", "report", *(["--chapters", chapters] if chapters else [])]
-    pdf = project_path("build/partial/report.pdf" if chapters else "report.pdf")
+    name = {"English": "report.pdf", "Korean": "report_ko.pdf"}.get(language, "report_full.pdf")
+    pdf = project_path(f"build/partial/{name}" if chapters else name)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout:
             print(line, end="", flush=True)
@@ -91,6 +106,6 @@ def make_report(chapters: str = "") -> None:
     try:
         from google.colab import files
     except ImportError:
-        print(f"report.pdf is at {pdf}")
+        print(f"{name} is at {pdf}")
     else:
         files.download(str(pdf))

@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from mnist_helpers.colab import ColabError
 from mnist_helpers.files import project_path
 from mnist_helpers.report.exporter import chosen_chapters, read_notebook, save
-from mnist_helpers.report.settings import COLAB, read_settings
+from mnist_helpers.report.settings import COLAB, HAND_IN_NAME, read_settings
 
 LARGEST = 4_000_000  # bytes of the notebook
 LEFT_OUT = "(this figure appears when the cell is run)"
@@ -41,14 +41,31 @@ FORM = """#@title Your report
 NAME = $name #@param {type:"string"}
 STUDENT_ID = $student_id #@param {type:"string"}
 DATE = "" #@param {type:"string", placeholder:"today"}
-SEEDS = $seeds #@param {type:"integer"}
+LANGUAGE = "English" #@param ["English", "Korean"]
+#@markdown Seeds: how often each network is trained. $minutes
+SEEDS = $seeds #@param [1, 3] {type:"raw", allow-input: true}
+#@markdown The long report has seven chapters more; all trainings then take about three times as long.
+LONG_REPORT_TOO = False #@param {type:"boolean"}
 KEEP_TRAININGS_IN_GOOGLE_DRIVE = False #@param {type:"boolean"}
 
 from mnist_helpers import colab
 
 colab.settle(NAME, STUDENT_ID, DATE, SEEDS, KEEP_TRAININGS_IN_GOOGLE_DRIVE)"""
 
-LAST = """#@title Make report.pdf and download it: the chapters run once more, with the trainings finished above
+# how long the hand-in takes: measured on two cores of a server, estimated for Colab's T4
+MINUTES = "Two CPU cores: about 6 minutes with one, 15 with three. A T4 GPU: about 4 and 9 (estimated)."
+
+HAND_IN = """#@title Make the hand-in and download it: it runs once more, with the trainings finished above
+from mnist_helpers import colab
+
+colab.make_report("0", LANGUAGE)"""
+
+GATE = """#@title The long report begins here, if LONG_REPORT_TOO is ticked in the form
+from mnist_helpers import colab
+
+colab.go_on(LONG_REPORT_TOO)"""
+
+LAST = """#@title Make report_full.pdf and download it: the chapters run once more, with the trainings finished above
 from mnist_helpers import colab
 
 colab.make_report($chapters)"""
@@ -67,11 +84,19 @@ def build_notebook(numbers: list[int] | None = None, target: Path | None = None)
         key: json.dumps(value, ensure_ascii=False) for key, value in settings.items()
     }  # JSON's strings are Python's
     words |= {"payload": base64.b85encode(payload).decode(), "hash": hashlib.sha256(payload).hexdigest()}
-    words["chapters"] = json.dumps(",".join(map(str, numbers))) if numbers else ""
-    codes = [Template(code).substitute(words) for code in (UNPACK, FORM, LAST)]
-    first, second, end = (new_code_cell(code, metadata={"cellView": "form"}) for code in codes)
+    long = [str(number) for number in numbers or [] if number]
+    words |= {"chapters": json.dumps(",".join(long)) if long else "", "minutes": MINUTES}
+
+    def form(code: str):
+        return new_code_cell(Template(code).substitute(words), metadata={"cellView": "form"})
+
     introduction = new_markdown_cell(Path(__file__).with_name("introduction.md").read_text(encoding="utf-8").strip())
-    cells = [introduction, first, second, *(cell for chapter in chapters.values() for cell in chapter.cells), end]
+    cells = [introduction, form(UNPACK), form(FORM)]
+    hand_in = chapters.get(f"{HAND_IN_NAME}.ipynb")
+    rest = [cell for name, chapter in chapters.items() if name[:2] != "00" for cell in chapter.cells]
+    cells += [*hand_in.cells, form(HAND_IN)] if hand_in else []
+    cells += [form(GATE)] if hand_in and rest else []
+    cells += [*rest, form(LAST)] if rest else []
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:03}"
     about = {"accelerator": "GPU", "colab": {"provenance": [], "toc_visible": True}}

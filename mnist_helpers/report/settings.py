@@ -18,7 +18,7 @@ OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.j
 SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's
 STRICT = "MNIST_REPORT_STRICT"  # environment: a claim that does not hold stops the chapter; the tests set it
 CODE = ("appendix", "show", "hide")
-HAND_IN = "00_report"  # what is handed in; 00_report_ko is the same in Korean
+HAND_IN_NAME = "00_report"  # what is handed in; 00_report_ko is the same in Korean
 COLAB = "colab"  # the tag of cells that only Colab needs; not in the PDF
 
 
