@@ -83,7 +83,7 @@ def _made(runs: list[Run]) -> dict:
 def run_chapters(chapters: list[Path], folder: Path, about: dict | None = None) -> None:
     """Execute chapters into a folder, two at once; after a failure the others still run, then the first is raised.
 
-    about: goes into each notebook's metadata under "report".
+    about: goes into each notebook's metadata under "report", beside the headline numbers that it recorded.
     """
     cells = {path: len(nbformat.read(path, 4).cells) for path in chapters}
     with tqdm(total=sum(cells.values()), unit="cell", leave=False, disable=not sys.stderr.isatty()) as bar:
@@ -129,7 +129,10 @@ def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=l
     except DeadKernelError as error:
         raise ReportError(f"chapter {source.stem}: its kernel died, perhaps for want of memory") from error
     notebook.metadata["language_info"] = {"name": "python"}  # the rest changes with every Python version
-    notebook.metadata["report"] = about or {}
+    results = Path(os.environ.get(OUT, "")) / "figures" / "results.json"
+    results = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
+    own = {key: entry for key, entry in results.items() if entry["chapter"] == source.stem}
+    notebook.metadata["report"] = (about or {}) | {"results": own}
     fold(notebook)
     write_atomically(target, nbformat.writes(notebook).encode())
 
@@ -142,7 +145,7 @@ def fold(notebook) -> None:
     """
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            shows = re.search(r"^ *chapter\.(say|figure|table|record|show_results|check)\(", cell.source, re.M)
+            shows = re.search(r"^ *chapter\.(say|figure|table|record|check)\(", cell.source, re.M)
             if shows and not re.search(r"\btraining\.\w|^(class|def) ", cell.source, re.M):
                 cell.metadata |= {"cellView": "form", "jupyter": {"source_hidden": True}}
 

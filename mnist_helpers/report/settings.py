@@ -34,13 +34,13 @@ class Settings:
 
     title: str = "LeNet-5 and a multilayer perceptron on MNIST"
     course: str = ""
-    title_ko: str = "MNIST에서 LeNet-5와 다층 퍼셉트론의 비교"
-    course_ko: str = ""
     name: str = ""
     student_id: str = ""
     date: str = ""
     seeds: int = 3
     code: str = "hide"
+    title_ko: str = "MNIST에서 LeNet-5와 다층 퍼셉트론의 비교"
+    course_ko: str = ""
 
     def in_language(self, language: str) -> "Settings":
         """With title and course as a document in "en" or "ko" has them."""
