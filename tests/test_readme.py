@@ -91,7 +91,7 @@ def test_a_network_of_ones_own_is_in_comparison_and_pdf(tmp_path):
     built = tmp_path / "build" / "partial"
     accuracy = json.loads((built / "figures" / "results.json").read_text())["linear_test_accuracy"]
     assert 91 < accuracy["value"] < 93.5  # a linear classifier's known range
-    text = " ".join(page.extract_text() for page in PdfReader(built / "report.pdf").pages)
+    text = " ".join(page.extract_text() for page in PdfReader(built / "report_full.pdf").pages)
     assert re.search(r"linear\s+7,850\s+7,840", text) and re.search(rf"linear\s+7,850\s+{accuracy['value']:.2f}", text)
     (new,) = {*(tmp_path / "runs").glob("[!.]*")} - finished  # no other was trained again
     assert new.name.startswith("linearclassifier")

@@ -93,7 +93,8 @@ def open_notebook(notebook: Path, folder: Path, drive: Path, on_drive: bool, red
     """A client that has the notebook to execute in folder/content; red: gets what users would see in red (stderr)."""
     nb = nbformat.read(notebook, 4)
     form = next(cell for cell in nb.cells if "SEEDS = " in cell.source and "#@param" in cell.source)
-    for key, value in {"SEEDS": "1", "NAME": '"김철수"', "KEEP_TRAININGS_IN_GOOGLE_DRIVE": str(on_drive)}.items():
+    answers = {"SEEDS": "1", "NAME": '"김철수"', "LONG_REPORT_TOO": "True"}
+    for key, value in (answers | {"KEEP_TRAININGS_IN_GOOGLE_DRIVE": str(on_drive)}).items():
         form.source = re.sub(rf"^{key} = .*?( #@param)", rf"{key} = {value}\1", form.source, flags=re.M)
     form.source = form.source.replace("colab.settle(", f"colab.DRIVE = colab.Path({str(drive)!r})\ncolab.settle(")
 
@@ -187,7 +188,7 @@ def main(notebook: Path, *tries: str) -> None:
         assert before.items() <= packages().items(), "a package that was there has another version now"
         assert not Mirror.refused, f"asked for beside MNIST: {Mirror.refused}"
         assert not (folder / "content" / "data").exists(), "MNIST was written where nobody keeps it"
-        pdfs = sorted((folder / "content").glob("**/report.pdf"))
+        pdfs = sorted((folder / "content").glob("**/report*.pdf"))
         assert pdfs or "make_report" not in client.nb.cells[-1].source, "no PDF"
         for pdf in pdfs[-1:]:
             describe(pdf, time.perf_counter() - start)

@@ -25,7 +25,8 @@ from mnist_helpers.colab import notebook as colab_notebook
 from mnist_helpers.report import exporter, run, settings
 
 ROOT = Path(__file__).parents[2]
-CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CHAPTERS = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if path.stem != "00_report_ko"]
+BETWEEN = (colab_notebook.HAND_IN, colab_notebook.GATE)  # hand-in and chapters
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_it_is_valid_small_and_has_every_cell_of_every_chapter(path, notebook):
     nbformat.validate(notebook)
     assert path.stat().st_size <= 4_000_000
     sources = [cell.source for chapter in CHAPTERS for cell in nbformat.read(chapter, 4).cells]
-    shown = [cell.source for cell in notebook.cells[3:-1]]
+    shown = [cell.source for cell in notebook.cells[3:-1] if cell.source not in BETWEEN]
     assert shown == [re.sub(r"\[(chapter \d)\]\(\d\d_\w+\.ipynb\)", r"\1", source, flags=re.I) for source in sources]
     assert not any(".ipynb)" in source for source in shown)  # no chapter is a file there
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
@@ -82,7 +83,8 @@ def test_it_is_valid_small_and_has_every_cell_of_every_chapter(path, notebook):
 def test_it_reads_before_it_runs(notebook):
     committed = [cell for chapter in CHAPTERS for cell in nbformat.read(chapter, 4).cells]
     folded = left_out = 0
-    for cell, before in zip(notebook.cells[3:-1], committed, strict=True):
+    shown = [cell for cell in notebook.cells[3:-1] if cell.source not in BETWEEN]
+    for cell, before in zip(shown, committed, strict=True):
         assert len(cell.get("outputs", [])) == len(before.get("outputs", []))
         for output, whole in zip(cell.get("outputs", []), before.get("outputs", []), strict=True):
             if "data" in whole:
@@ -94,7 +96,7 @@ def test_it_reads_before_it_runs(notebook):
         assert cell.metadata.get("cellView") == before.metadata.get("cellView")
     assert folded > 80  # most code cells show a sentence, a table or a figure
     assert left_out <= 5
-    for word in ("What happens", "What comes out", "How long", "minutes", "lost", "Google Drive", "original report"):
+    for word in ("What happens", "What comes out", "How long", "lost", "Google Drive", "original report"):
         assert word in notebook.cells[0].source
 
 
@@ -139,7 +141,7 @@ def test_one_changed_letter_is_noticed(notebook, tmp_path, monkeypatch):
 def test_some_chapters_only_and_a_clear_error_for_an_unknown_one(tmp_path, capsys):
     some = nbformat.read(colab_notebook.build_notebook([2], tmp_path / "two.ipynb"), 4)
     assert some.cells[-1].source.endswith('colab.make_report("2")')
-    assert [name for name in names_in(some) if name.startswith("notebooks/")] == [f"notebooks/{CHAPTERS[1].name}"]
+    assert [name for name in names_in(some) if name.startswith("notebooks/")] == [f"notebooks/{CHAPTERS[2].name}"]
     assert main(["colab", "--chapters", "9"]) == 2
     assert "there is no chapter 9" in capsys.readouterr().err
 
@@ -148,6 +150,31 @@ def test_the_form_starts_with_what_report_toml_says(notebook):
     said, form = settings.read_settings(ROOT / "report.toml"), {}
     exec(notebook.cells[2].source.split("\nfrom ")[0], form)
     assert (form["NAME"], form["STUDENT_ID"], form["SEEDS"]) == (said.name, said.student_id, said.seeds)
+
+
+def test_the_hand_in_comes_first_and_the_long_report_only_if_it_is_wanted(notebook, capsys):
+    sources = [cell.source for cell in notebook.cells]
+    hand_in = next(i for i, source in enumerate(sources) if "class DigitDataset" in source)
+    made = next(i for i, source in enumerate(sources) if 'colab.make_report("0", LANGUAGE)' in source)
+    gate = next(i for i, source in enumerate(sources) if "colab.go_on(LONG_REPORT_TOO)" in source)
+    chapter_1 = next(i for i, source in enumerate(sources) if source.startswith("# 1 "))
+    assert 2 < hand_in < made < gate < chapter_1 and sources[-1].endswith("colab.make_report()")
+    assert {"notebooks/00_report.ipynb", "notebooks/00_report_ko.ipynb"} < set(names_in(notebook))
+    assert not any("00_report_ko" in source for source in sources)  # its language is the PDF's
+    colab.go_on(True)
+    assert not capsys.readouterr().out
+    with pytest.raises(Exception) as end:
+        colab.go_on(False)
+    assert end.value._render_traceback_() == [] and "tick LONG_REPORT_TOO" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "language, name", [("English", "report.pdf"), ("Korean", "report_ko.pdf"), ("", "report_full.pdf")]
+)
+def test_the_pdf_of_the_language_is_offered(language, name, monkeypatch, capsys):
+    monkeypatch.setattr(colab.sys, "executable", "true")
+    colab.make_report("0", language)
+    assert f"{name} is at" in capsys.readouterr().out
 
 
 def test_too_large_a_notebook_is_not_written(tmp_path, monkeypatch):
@@ -170,7 +197,7 @@ def test_a_folder_that_lacks_what_goes_into_it_is_named(lacking, tmp_path, monke
 
 def test_chapter_1_alone_runs_to_its_pdf_whatever_the_mirror_does(python, tmp_path):
     said = run_alone(python, colab_notebook.build_notebook([1], tmp_path / "one.ipynb"), "gone", "broken", "slow")
-    assert said.count("DataError") == 2 and "downloaded report.pdf" in said
+    assert said.count("DataError") == 2 and "downloaded report_full.pdf" in said
     assert re.search(r"\d+ packages as before", said)
     assert int(re.search(r"(\d+) pages in", said)[1]) >= 10
 
