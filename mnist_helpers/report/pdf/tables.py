@@ -37,6 +37,7 @@ def read_tables(html: str, caption: str | None = None, label: str | None = None)
 def _cell(tag: Tag) -> dict:
     spans = [key for key in ("colspan", "rowspan") if re.fullmatch("[2-9]|[1-9][0-9]+", tag.get(key, ""))]
     text = wrap(" ".join(tag.get_text(" ", strip=True).split()), LETTERS)
+    text = re.sub(r"(?<!\S)-(?=\d)", "−", text)  # a minus sign, as in the text
     return {"text": text, **{key: int(tag[key]) for key in spans}}
 
 
