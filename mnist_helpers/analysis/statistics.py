@@ -134,9 +134,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def format_p(p: float) -> str:
-    """A p-value for reading: three decimals, and below 0.001 a power of ten such as 3.3 × 10⁻⁸."""
-    if p >= 0.001 or p == 0:
-        return f"{p:.3f}"
+    """A p-value for reading: four decimals, and below 0.0001 a power of ten such as 3.3 × 10⁻⁸."""
+    if p >= 0.0001 or p == 0:
+        return f"{p:.4f}"
     digits, exponent = f"{p:.1e}".split("e")
     return f"{digits} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 

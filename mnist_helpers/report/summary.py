@@ -53,7 +53,7 @@ def between_markers(path: Path, begin: str, table: str) -> str:
 # What the last page says: its heading and the names of its facts.
 HOW = {
     "en": ("How this was made", "source", "date", "made on", "seeds", "trainings", "{} ({} min in all)"),
-    "ko": ("이 문서를 만든 방법", "소스", "날짜", "실행 환경", "시드", "학습", "{}번(모두 {}분)"),
+    "ko": ("문서 생성 정보", "소스", "날짜", "실행 환경", "시드", "학습", "{}번(모두 {}분)"),
 }
 
 

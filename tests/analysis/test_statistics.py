@@ -170,9 +170,9 @@ def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
     assert all(adjusted >= p for adjusted, p in zip(statistics.holm(many), many, strict=True))
 
 
-def test_p_is_read_as_three_decimals_or_a_power_of_ten():
-    assert [statistics.format_p(p) for p in (0.5, 0.0512, 0.001)] == ["0.500", "0.051", "0.001"]
-    assert statistics.format_p(3.31e-8) == "3.3 × 10⁻⁸" and statistics.format_p(9.4e-4) == "9.4 × 10⁻⁴"
+def test_p_is_read_as_four_decimals_or_a_power_of_ten():
+    assert [statistics.format_p(p) for p in (0.5, 0.0507, 0.0001)] == ["0.5000", "0.0507", "0.0001"]
+    assert statistics.format_p(3.31e-8) == "3.3 × 10⁻⁸" and statistics.format_p(9.4e-5) == "9.4 × 10⁻⁵"
 
 
 class Answers:

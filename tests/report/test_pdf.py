@@ -704,7 +704,7 @@ def test_the_command_line(project, capsys):
     write(project, new_markdown_cell("## 1 C"), name="00_report_ko")
     assert main(["pdf"]) == 0 and main(["pdf", "2", "-o", "two", "--code", "hide"]) == 0
     assert len(PdfReader("report_full.pdf").pages) > len(PdfReader("two/report_full.pdf").pages)
-    assert "이 문서를 만든 방법" in "".join(texts("report_ko.pdf"))
+    assert "문서 생성 정보" in "".join(texts("report_ko.pdf"))
     (project / "report.toml").write_text("title = ", encoding="utf-8")
     assert main(["pdf"]) == 2 and main(["pdf", "7"]) == 2
     (project / "report.toml").write_text("title = ''", encoding="utf-8-sig")

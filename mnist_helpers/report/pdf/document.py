@@ -103,7 +103,8 @@ class Document:
         number = self._number(level, words, anchor)
         number = number if inlines[0] == Str(number) else None  # one in bold letters stays with the words
         inlines = inlines[2:] if number else inlines  # Typst sets the number
-        self.level = min(level, self.level + 1)  # an accessible document leaves no level out
+        top = 1 if self.piece.chapter.startswith("00_") else 0  # the title stands for its level 1
+        self.level = min(max(level - top, 1), self.level + 1)  # an accessible document leaves no level out
         item = {"level": self.level, "number": number, "anchor": anchor, "listed": "unlisted" not in classes}
         return Para([RawInline("typst", f"#section({self.add(item)})["), *inlines, RawInline("typst", "]")])
 
