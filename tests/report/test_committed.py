@@ -15,7 +15,7 @@ from mnist_helpers.report.summary import BEGIN, END, results_table
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 RESULTS = json.loads((ROOT / "figures" / "results.json").read_text(encoding="utf-8"))
-SHOWS = r"^ *chapter\.(say|figure|table|record|show_results|check)\("
+SHOWS = r"^ *chapter\.(say|figure|table|record|check)\("
 # Formatting, which cells that show may do, is all but this.
 COMPUTES = (
     r"^ *assert |torch\.manual_seed|\b(calibration|corruptions|data|inside|models|parameters|training)\.\w+\("
@@ -109,8 +109,6 @@ def test_figures_and_tables_are_shown_as_declared(path):
             if re.match(r" *chapter\.table\(", line):
                 (call,) = [node for node in ast.walk(ast.parse(cell.source)) if is_table(node)]
                 in_code.append(call.args[1].value)
-            elif "chapter.show_results(" in line:
-                in_code.append("results")
     assert in_code == [key for label, key in keys.items() if label.startswith("Table")]
 
 
@@ -144,12 +142,7 @@ def test_figures_are_those_in_the_notebooks():
     assert {path.stem for path in (ROOT / "figures").glob("*.svg")} == set(shown)
 
 
-def test_results_are_those_in_the_notebooks():
-    shown = {}
-    for path in NOTEBOOKS:
-        for about, _ in displays(nbformat.read(path, 4)):
-            shown |= about.get("results", {})
-    assert shown == RESULTS
+def test_every_result_is_whole_and_its_value_is_inside_its_interval():
     for key, entry in RESULTS.items():
         assert set(entry) == {"value", "interval", "n", "unit", "chapter"}, key
         if entry["interval"]:
