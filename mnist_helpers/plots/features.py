@@ -90,7 +90,7 @@ def classes(points: dict[str, dict[str, np.ndarray]], labels: np.ndarray, wrong:
         for ax, (method, at) in zip(row, layouts.items(), strict=True):
             ax.scatter(*at.T, s=6, c=labels, cmap="tab10", lw=0, rasterized=True, antialiased=False)  # else 1 MB of SVG
             ax.scatter(*at[wrong[name]].T, s=45, facecolors="none", edgecolors="black", lw=0.9, label="answered wrong")
-            room, taken = np.ptp(at, axis=0) * 0.25 * rows / figure.get_figheight(), []  # of a digit
+            room, taken = np.ptp(at, axis=0) * (0.09, 0.25 * rows / figure.get_figheight()), []  # of a digit
             for label in np.unique(labels):  # at the point nearest the median that is not too near another's, if one is
                 mine = at[labels == label]
                 far = np.linalg.norm((mine - np.median(mine, axis=0)) / room, axis=1)

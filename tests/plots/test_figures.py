@@ -293,7 +293,7 @@ def struck(figure):
     return found
 
 
-@pytest.mark.parametrize("known", [99.05, 99.02, 98.95, 98.65, 98.0])
+@pytest.mark.parametrize("known", [99.05, 98.97, 98.95, 98.65, 98.0])
 def test_no_line_crosses_a_number_of_the_accuracies(known):
     assert struck(comparison.accuracies(summaries(NAMES[:3]), known)) == []
 
@@ -316,7 +316,9 @@ def test_a_struck_number_is_found():
 
 @pytest.mark.parametrize("count", [1, 6])
 def test_all_texts_of_the_record_lie_within_its_axes(count):
-    figure = FIGURES["record"](NAMES[:count])
+    frame = recorded(NAMES[:count])
+    frame[["error", "low", "high"]] *= 1.8  # 3.06 is beyond the last tick
+    figure = regularization.record(frame.assign(name="784-300-100-10, distortions, LeCun 1998 (266,610)"))
     figure.canvas.draw()
     (ax,) = figure.axes
     frame = ax.get_window_extent()
@@ -327,6 +329,7 @@ def test_all_texts_of_the_record_lie_within_its_axes(count):
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 15])
 def test_epochs_are_whole_numbers(epochs):
+    """And where there is one, it is a point: a line of one shows nothing."""
     histories = [history(0, seed, epochs) for seed in range(3)]
     for figure in (
         curves.training_curves({"MLP": histories}),
@@ -339,7 +342,7 @@ def test_epochs_are_whole_numbers(epochs):
             low, high = ax.get_xlim()
             shown = [tick for tick in ax.get_xticks() if low <= tick <= high]
             assert shown and all(tick == round(tick) for tick in shown)
-            assert ax.lines[0].get_marker() == ("o" if epochs == 1 else "")  # a line of one point shows nothing
+            assert epochs > 1 or ax.lines[0].get_marker() == "o"
 
 
 def luminance(colour):
