@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Colour-blind safe (Okabe and Ito 2008), different in grey too; one colour a model throughout the report.
 # A model of your own: add its colour here; without one it has one of FURTHER. "" is what others published: grey.
@@ -40,7 +41,7 @@ def marker(name: str) -> str:
 def panels(count: int, most: int, height: float, x="", y="", square=False, **options) -> tuple[Figure, list[Axes]]:
     """`count` axes in even rows of at most `most`, with the labels x and y on the outer ones alone.
 
-    height: of a row in inches; where the axes are square, what a row has above and below them.
+    height: of a row in inches; where the axes are square, what a row has above and below them. Epochs are whole.
     """
     columns = _columns(count, most)
     rows = -(-count // columns)
@@ -54,6 +55,8 @@ def panels(count: int, most: int, height: float, x="", y="", square=False, **opt
         ax.tick_params(labelbottom=True)
     for ax in grid[:, 0]:
         ax.set_ylabel(y)
+    for ax in axes[:count] if x == "epoch" else ():
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure, axes[:count]
 
 
@@ -81,7 +84,8 @@ def band(ax: Axes, values: Mapping[float, Sequence[float]], name: str, shade: st
     """
     places, counts = list(values), [len(group) for group in values.values()]
     mean, low, high = (np.array([of(group) for group in values.values()]) for of in (np.mean, np.min, np.max))
-    ax.plot(places, mean, color=shade, label=name, **{"ls": LINES[index % len(LINES)]} | options)
+    style = {"ls": LINES[index % len(LINES)], "marker": "o" if len(places) == 1 else ""}  # a line of one is none
+    ax.plot(places, mean, color=shade, label=name, **style | options)
     if max(counts) > 1:
         ax.fill_between(places, low, high, color=shade, alpha=0.2, lw=0)
     if last := [k for k in range(len(counts) - 1) if counts[k] > counts[k + 1]]:

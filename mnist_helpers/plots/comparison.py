@@ -19,9 +19,10 @@ def accuracies(summaries: dict, known: float) -> Figure:
     figure, (ax,), places = named_rows(summaries, 0.43, grid="y")
     for y, (name, summary) in zip(places, summaries.items(), strict=True):
         interval(ax, summary.mean, y, *summary.interval, name)
-        note(ax, f"{summary.mean:.2f}", (summary.mean, y), (0, 6), ha="center")
+        away = -1 if summary.mean <= known else 1  # the number lies on the side that the line is not on
+        note(ax, f"{summary.mean:.2f}", (summary.mean, y), (2 * away, 6), ha="right" if away < 0 else "left")
     ax.axvline(known, color="0.4", lw=0.8, ls="--")
-    note(ax, "LeCun et al. 1998", (known, -0.45), (-4, 0), ha="right", color="0.3")
+    note(ax, "LeCun et al. 1998", (known, ax.get_ylim()[1]), (0, 4), ha="center", color="0.3")
     ax.set_xlabel("test accuracy (%)")
     return figure
 
@@ -67,7 +68,7 @@ def costs(frame: pd.DataFrame) -> Figure:
             place = (getattr(row, column), row.accuracy)
             interval(ax, *place, row.low, row.high, row.network, vertical=True, label=row.network)
         ax.set(xlabel=label, xlim=(0, 1.15 * frame[column].max()))
-        ax.locator_params(axis="x", nbins=4)
-        ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:g}k" if x >= 1000 else f"{x:g}")
+        ax.locator_params(axis="x", nbins=3)
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.10g}")
     legend(figure)
     return figure

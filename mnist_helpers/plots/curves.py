@@ -1,11 +1,12 @@
 """Training seen epoch by epoch: loss, accuracy, and what flows through the layers."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from mnist_helpers.plots import HATCHES, band, bars, colour, interval, legend, named_rows, note, panels
+from mnist_helpers.plots import FURTHER_MARKERS, MARKERS, band, colour, interval, legend, named_rows, note, panels
 
 Histories = list[list[dict]]
 QUANTITIES = {"loss": "cross-entropy (nats)", "accuracy": "accuracy (%)"}
@@ -35,7 +36,6 @@ def training_curves(groups: dict[str, Histories], original: list[dict] | None = 
         if original:
             band(ax, by_epoch([original], key), "original report", colour("original"), ls=":", marker=".", ms=3, lw=1)
         ax.set_title(f"{quantity}, {SPLITS[split]}")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if split == "train":
             ax.set_ylabel(QUANTITIES[quantity])
         if quantity == "loss" and log_loss:
@@ -49,18 +49,17 @@ def overfitting(histories: Histories, name: str) -> Figure:
 
     Means are over the seeds that have the epoch, see plots.band, and the marked one is as from lowest_test_loss.
     """
-    figure, axes = panels(2, 2, 2.6, "epoch")
+    figure, axes = panels(2, 2, 2.9, "epoch")
     lowest = lowest_test_loss(histories)
     for ax, (quantity, label) in zip(axes, QUANTITIES.items(), strict=True):
         band(ax, by_epoch(histories, f"train_{quantity}"), "training", colour(name), 1)
         band(ax, by_epoch(histories, f"test_{quantity}"), "test", colour(name))
         ax.axvline(lowest, color="0.4", lw=0.8)
         ax.set_ylabel(label)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes[0].legend(loc="center right")  # for both: on the right it would lie on a curve or on the line
+    legend(figure)
     whose = " of all seeds" if len(set(map(len, histories))) > 1 else ""  # the mean of fewer may be lower later
     place = (lowest, axes[0].get_ylim()[1])
-    note(axes[0], f"lowest test loss{whose}:\nepoch {lowest}", place, (4, -2), va="top", color="0.3")
+    note(axes[0], f"lowest test loss{whose}:\nepoch {lowest}", place, (0, 4), ha="center", color="0.3")
     return figure
 
 
@@ -75,27 +74,27 @@ def lowest_test_loss(histories: Histories) -> int:
 
 
 def layer_signals(signals: dict[str, pd.DataFrame]) -> Figure:
-    """Size of outputs and of gradients by layer, one group of bars an initialisation, on logarithmic axes."""
+    """Size of outputs and of gradients by layer, a sign an initialisation: on logarithmic axes a bar has no length."""
     figure, axes = panels(2, 2 if len(signals) <= 3 else 1, 2.7, "layer (inputs-outputs)")
-    styles = [
-        {"color": ("0.25", "0.65")[k % 2], "hatch": HATCHES[k // 2 % len(HATCHES)], "edgecolor": "white", "lw": 0}
-        for k in range(len(signals))
-    ]
+    signs, step = [*MARKERS.values(), *FURTHER_MARKERS], 0.8 / len(signals)
     for ax, quantity in zip(axes, ("mean |output|", "gradient norm"), strict=True):
-        for drawn in bars(ax, {name: frame[quantity] for name, frame in signals.items()}, styles):
-            texts = [f"{value:,.0f}" if value >= 10 else f"{value:.2g}" for value in drawn.datavalues]
-            ax.bar_label(drawn, texts, fontsize=7.5, padding=1, rotation=90 if len(signals) > 2 else 0)
-        layers = next(iter(signals.values()))["layer"]
-        ax.set(yscale="log", ylabel=quantity)
-        ax.set_xticks(range(len(layers)), layers)
-        ax.margins(y=0.12)
+        for k, (name, frame) in enumerate(signals.items()):
+            places = np.arange(len(frame)) + step * (k - (len(signals) - 1) / 2)
+            ax.plot(places, frame[quantity], signs[k], color="0.25", mfc=("0.25", "white")[k % 2], ms=5, label=name)
+            for x, y in zip(places, frame[quantity], strict=True):
+                text = f"{y:,.0f}" if y >= 10 else re.sub("(.+)e-0*(.+)", r"$\1 \\times 10^{-\2}$", f"{y:.2g}")
+                note(ax, text, (x, y), (0, 4), ha="center", va="bottom", fontsize=7.5, rotation=90 * (len(signals) > 2))
+        ax.set(yscale="log", ylabel=quantity, xlim=(-0.5, len(frame) - 0.5))
+        ax.set_xticks(range(len(frame)), frame["layer"])
+        ax.grid(False)
+        ax.margins(y=0.25 if len(signals) > 2 else 0.12)
     legend(figure, axes[1], most=2, loc="upper right", bbox_to_anchor=(1, 1.16), ncols=2)
     return figure
 
 
 def ladder(steps: pd.DataFrame) -> Figure:
     """Test accuracy after each change: mean and 95 % interval over seeds. Columns: step, mean, low, high."""
-    figure, (ax,), places = named_rows(steps["step"], 0.38, grid="both")
+    figure, (ax,), places = named_rows(steps["step"], 0.38, grid="y")
     for y, row in zip(places, steps.itertuples(), strict=True):
         interval(ax, row.mean, y, row.low, min(row.high, 100), "MLP", fmt="o", ms=4)
         note(ax, f"{row.mean:.2f} %", (row.mean, y), (0, 6), ha="center")

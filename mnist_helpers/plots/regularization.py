@@ -2,7 +2,7 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator
 
 from mnist_helpers.analysis.statistics import Gain
 from mnist_helpers.plots import COLOURS, band, colour, interval, legend, named_rows, note, panels
@@ -39,8 +39,7 @@ def errors_by_epoch(groups: dict[str, Histories]) -> Figure:
             accuracies = by_epoch(histories, f"{split}_accuracy").items()
             band(ax, {epoch: [100 - value for value in values] for epoch, values in accuracies}, name, shades[k], k)
         ax.set(yscale="log", title=title)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter="")
     legend(figure, axes[0])
     return figure
 
@@ -50,11 +49,12 @@ def record(frame: pd.DataFrame) -> Figure:
 
     low, high: an interval, or NaN where the source gives none.
     """
-    figure, (ax,), places = named_rows(frame["name"], 0.25)
+    figure, (ax,), places = named_rows(frame["name"], 0.25, grid="y")
     for y, row in zip(places, frame.itertuples(), strict=True):
         interval(ax, row.error, y, row.low, row.high, row.network)
-        note(ax, f"{row.error:.2f}", (row.error, y), (7, 4), fontsize=8, color=colour(row.network))
+        note(ax, f"{row.error:.2f}", (row.error, y), (7, 5), fontsize=8, color=colour(row.network))
     ax.set(xscale="log", xlabel="test errors (%), logarithmic", ylim=(-0.6, len(frame) - 0.3))
     ax.set_xticks([0.4, 0.5, 0.7, 1, 2, 3], ["0.4", "0.5", "0.7", "1", "2", "3"])
+    ax.set_xlim(right=1.3 * frame[["error", "high"]].max(axis=None))  # room for the last number
     ax.minorticks_off()
     return figure

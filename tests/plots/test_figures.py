@@ -248,11 +248,11 @@ def test_every_network_is_in_every_figure(name, count):
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 6, 8])
-@pytest.mark.parametrize("name", ["class_errors", "layer_signals", "draw_budget", "drawing", "agreement"])
+@pytest.mark.parametrize("name", ["class_errors", "draw_budget", "drawing", "agreement"])
 def test_no_bar_lies_over_another(name, count):
     for ax in FIGURES[name](NAMES[:count]).axes:
         found = [bar for group in ax.containers if isinstance(group, BarContainer) for bar in group]
-        if name in ("class_errors", "layer_signals"):
+        if name == "class_errors":
             spans = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in found)
         else:
             spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in found)
@@ -270,6 +270,133 @@ def test_no_text_lies_over_another(name, count):
     shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
     for one, other in combinations([text for text in shown if text not in along], 2):
         assert not one.get_window_extent().overlaps(other.get_window_extent()), (one.get_text(), other.get_text())
+
+
+def struck(figure):
+    """The texts within the axes that a line or a marker crosses; a grid is no line."""
+    figure.canvas.draw()
+    found = []
+    for ax in figure.axes:
+        lines = [(line.get_transform().transform_path(line.get_path()), line) for line in ax.lines]
+        strokes = [ax.transData.transform_path(path) for part in ax.collections for path in part.get_paths()]
+        for text in ax.texts:
+            box = text.get_window_extent()
+            for path, line in lines:
+                if line.get_linestyle() != "None":
+                    strokes.append(path)
+                reach = line.get_markersize() / 2 * figure.dpi / 72 if line.get_marker() not in ("None", "", "|") else 0
+                near = box.padded(reach)
+                if reach and any(near.contains(*place) for place in path.vertices):
+                    found.append(text.get_text())
+            if any(path.intersects_bbox(box, filled=False) for path in strokes):
+                found.append(text.get_text())
+    return found
+
+
+@pytest.mark.parametrize("known", [99.05, 98.97, 98.95, 98.65, 98.0])
+def test_no_line_crosses_a_number_of_the_accuracies(known):
+    assert struck(comparison.accuracies(summaries(NAMES[:3]), known)) == []
+
+
+@pytest.mark.parametrize("name", ["record", "ladder", "layer_signals"])
+def test_no_line_or_marker_crosses_a_number(name):
+    for count in (2, 4, 6):
+        assert struck(FIGURES[name](NAMES[:count])) == []
+
+
+def test_a_struck_number_is_found():
+    figure, ax = plt.subplots()
+    ax.text(0.5, 0.5, "0.5", ha="center")
+    ax.text(0.2, 0.2, "0.2")
+    ax.axvline(0.5)
+    ax.plot([0.2], [0.2], "o")
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    assert struck(figure) == ["0.5", "0.2"]
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_all_texts_of_the_record_lie_within_its_axes(count):
+    frame = recorded(NAMES[:count])
+    frame[["error", "low", "high"]] *= 1.8  # 3.06 is beyond the last tick
+    figure = regularization.record(frame.assign(name="784-300-100-10, distortions, LeCun 1998 (266,610)"))
+    figure.canvas.draw()
+    (ax,) = figure.axes
+    frame = ax.get_window_extent()
+    for text in ax.texts:
+        box = text.get_window_extent()
+        assert frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1, text.get_text()
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 15])
+def test_epochs_are_whole_numbers(epochs):
+    """And where there is one, it is a point: a line of one shows nothing."""
+    histories = [history(0, seed, epochs) for seed in range(3)]
+    for figure in (
+        curves.training_curves({"MLP": histories}),
+        curves.training_curves({"MLP": histories}, history(2, 1, epochs), log_loss=True),
+        curves.overfitting(histories, "MLP"),
+        regularization.errors_by_epoch({"plain": histories}),
+    ):
+        figure.canvas.draw()
+        for ax in figure.axes:
+            low, high = ax.get_xlim()
+            shown = [tick for tick in ax.get_xticks() if low <= tick <= high]
+            assert shown and all(tick == round(tick) for tick in shown)
+            assert epochs > 1 or ax.lines[0].get_marker() == "o"
+
+
+def luminance(colour):
+    red, green, blue = (((c + 0.055) / 1.055) ** 2.4 if c > 0.04045 else c / 12.92 for c in to_rgb(colour))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_sign_of_a_weight_is_seen_in_grey():
+    """Each value of the map has a grey of its own, the ends the furthest apart; so +x is never the grey of -x."""
+    shade = plt.get_cmap(features.SIGNED)
+    greys = [luminance(shade(k)) for k in np.linspace(0, 1, 51)]
+    assert all(lighter > darker for lighter, darker in pairwise(greys))
+    lightness = [116 * grey ** (1 / 3) - 16 for grey in greys]
+    assert lightness[0] - lightness[25] > 30 and lightness[25] - lightness[50] > 30
+
+
+@pytest.mark.parametrize("name", ["weights", "evidence"])
+def test_signed_pictures_have_a_scale_of_both_signs_and_no_hole(name):
+    figure = FIGURES[name](NAMES[:6])
+    figure.canvas.draw()
+    signed = [ax.images[0] for ax in figure.axes if ax.images and ax.images[0].get_cmap().name == features.SIGNED]
+    assert signed and all(picture.get_clim() == (-100, 100) for picture in signed)
+    assert any(ax.get_ylim() == (-100, 100) and "%" in ax.get_ylabel() for ax in figure.axes)
+    left = np.unique([round(ax.get_position().x0, 3) for ax in figure.axes if ax.images])
+    assert np.diff(left).max() < 1.05 * np.diff(left).min()
+
+
+def test_the_classes_have_large_digits_and_a_small_file():
+    values = np.random.default_rng(0)
+    labels = np.arange(2_000) % 10
+    at = {name: {kind: values.normal(size=(2_000, 2)) + labels[:, None] for kind in ("PCA", "t-SNE")} for name in "ab"}
+    figure = features.classes(at, labels, {name: np.arange(2_000) % 50 == 0 for name in at})
+    figure.savefig(content := io.BytesIO(), format="svg")
+    assert len(content.getvalue()) < 300_000
+    for ax in figure.axes:
+        assert [text.get_text() for text in ax.texts] == [str(label) for label in range(10)]
+        assert min(text.get_fontsize() for text in ax.texts) >= 10
+
+
+@pytest.mark.parametrize(
+    "name", ["costs", "gains", "shift_maps", "layer_signals", "weights", "evidence", "errors_by_epoch"]
+)
+def test_numbers_are_written_as_in_print(name):
+    """A minus is no hyphen, thousands have commas, powers of ten are written out."""
+    figure = FIGURES[name](NAMES[:2])
+    figure.canvas.draw()
+    wrong = re.compile(r"(?<![\w{])-\d|\de[-+]?\d|\d{4}|\dk\b|\w'")
+    assert [text for text in words(figure) if wrong.search(text)] == []
+
+
+def test_small_and_large_signals_are_written_as_in_print():
+    frame = pd.DataFrame({"layer": ["a", "b", "c"], "mean |output|": [3.3e-8, 0.0123, 411_612.4], "gradient norm": 1.0})
+    texts = [text.get_text() for text in curves.layer_signals({"U(0, 1)": frame}).axes[0].texts]
+    assert texts == [r"$3.3 \times 10^{-8}$", "0.012", "411,612"]
 
 
 def test_agreement_says_how_many_it_can_show():
@@ -340,7 +467,7 @@ def test_errors_by_epoch_and_overfitting_draw_seeds_that_stopped_early():
         assert ax.lines[0].get_ydata() == pytest.approx(expected)
     left, right = curves.overfitting(stopped(), "MLP").axes
     assert len(left.lines[0].get_xdata()) == len(right.lines[0].get_xdata()) == 10
-    assert [text.get_text() for text in left.get_legend().get_texts()] == ["training", "test"]
+    assert [text.get_text() for text in left.figure.legends[0].get_texts()] == ["training", "test"]
     assert left.texts[0].get_text() == "lowest test loss of all seeds:\nepoch 3"
 
 
@@ -376,11 +503,7 @@ def test_published_networks_are_grey_and_take_no_colour():
 
 
 def test_further_colours_differ_in_grey_and_are_dark_enough_on_white():
-    def lightness(colour):
-        red, green, blue = (((c + 0.055) / 1.055) ** 2.4 if c > 0.04045 else c / 12.92 for c in to_rgb(colour))
-        return 116 * (0.2126 * red + 0.7152 * green + 0.0722 * blue) ** (1 / 3) - 16
-
-    shades = sorted(map(lightness, plots.FURTHER))
+    shades = sorted(116 * luminance(colour) ** (1 / 3) - 16 for colour in plots.FURTHER)
     assert all(darker + 8 < lighter for darker, lighter in pairwise(shades)) and shades[-1] < 72
 
 
