@@ -28,7 +28,7 @@ SWEEP = {
 }
 # In company: without early stopping, which would end a training before its learning rate has fallen.
 TOGETHER = {name: change for name, change in TECHNIQUES.items() if name != "early stopping"}
-# Finalists for the record, each trained FOLDS times with a sixth of the training images held out.
+# Finalists for the regularized networks, each trained FOLDS times with a sixth of the training images held out.
 FINALISTS = {
     "LeNet-5, SiLU": BEST_LENET5,
     "LeNet-5, ReLU": replace(BEST_LENET5, activation="relu"),

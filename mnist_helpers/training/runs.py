@@ -104,8 +104,9 @@ def describe_environment(device: torch.device) -> dict:
 def format_environment(environment: dict) -> str:
     """Device and versions in one line, without date and time."""
     versions = ", ".join(f"{name} {environment[name]}" for name in ("torch", "torchvision", "numpy"))
-    device = f"{environment['device']} ({environment['device_name']}), {environment['threads']} thread(s) a training"
-    return f"{device}, {versions}, Python {environment['python']}"
+    threads = f"{environment['threads']} thread{'s' * (environment['threads'] != 1)} for each training"
+    device = f"{environment['device']} ({environment['device_name']})"
+    return f"{device}, {threads}, {versions}, Python {environment['python']}"
 
 
 def folder_of(recipe: Recipe, seed: int, images: str, runs: str | Path, device: torch.device) -> Path:

@@ -125,6 +125,8 @@ class Document:
             return self._link(value)
         if key == "Image":
             return self._picture(value[2][0], stringify(Para(value[1])), about.get("width", ""))
+        if key == "Str" and re.search(r"\w'", value):  # after a digit Typst would make a prime of it
+            return Str(re.sub(r"(?<=\w)'", "’", value))
         if key == "Str" and (number := re.fullmatch(r"(\(?)-(\d.*)", value)):  # Typst sees this only after a blank
             return Str(f"{number[1]}−{number[2]}")
         return None
