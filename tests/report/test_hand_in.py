@@ -101,7 +101,7 @@ def test_every_figure_and_table_is_referred_to_in_the_text(language):
         for output in cell.get("outputs", [])
         if "label" in output.get("metadata", {}).get("report", {})
     ]
-    assert len(labels) == 7 + 6
+    assert len(labels) == 8 + 6
     assert {label.split()[0] for label in labels} == set(WORD[language])
     for label in labels[1:]:  # Table 1 is what the reader sees first
         assert re.search(rf"{label}(?!\d)", re.sub(rf"^{label}\. .*$", "", said, flags=re.M)), label
@@ -167,11 +167,17 @@ def test_the_headline_numbers_are_those_of_the_long_report():
     assert any(words in part for part in shown("en"))
 
 
+def test_no_picture_is_shown_without_its_caption(language):
+    for cell in notebook(language).cells:
+        outputs = [output for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+        assert all("label" in output.metadata.get("report", {}) for output in outputs), cell.source
+
+
 def test_open_cells_are_what_a_student_learns_from(language):
     opened = [
         cell.source
         for cell in notebook(language).cells
         if cell.cell_type == "code" and not cell.metadata.get("jupyter", {}).get("source_hidden")
     ]
-    assert len(opened) == 6 and not [word for cell in opened for word in PLUMBING if word in cell]
+    assert len(opened) == 7 and not [word for cell in opened for word in PLUMBING if word in cell]
     assert all(len(line) <= 92 for cell in opened for line in cell.splitlines())
