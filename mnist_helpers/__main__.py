@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     pdf.add_argument("-o", "--output", type=Path, help="another folder than the project's")
     pdf.add_argument("--code", choices=CODE, default="", help="where the code is shown, instead of report.toml's")
     colab = commands.add_parser("colab", help="write dist/mnist_report_colab.ipynb, one notebook with all in it")
-    colab.add_argument("--chapters", type=_numbers, help="only these, such as 3,4")
+    colab.add_argument("--chapters", type=_numbers, help="only these, such as 3,4; 0 is the hand-in")
     train = commands.add_parser("train", help="train a named recipe")
     train.add_argument("recipe", help="such as LENET5 or ORIGINAL_MLP; a wrong name lists them all")
     seeds = f"how many, from {FIRST_SEED} on, or the first and the last, such as 0-63 (default 1)"
@@ -108,7 +108,8 @@ def _count(text: str) -> int:
 
 
 def _numbers(text: str) -> list[int]:
-    return [_count(part.strip()) for part in text.split(",")]
+    """Of chapters; 0 is the hand-in."""
+    return [0 if part.strip() == "0" else _count(part.strip()) for part in text.split(",")]
 
 
 if __name__ == "__main__":
