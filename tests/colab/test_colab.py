@@ -199,7 +199,7 @@ def test_chapter_1_alone_runs_to_its_pdf_whatever_the_mirror_does(python, tmp_pa
     said = run_alone(python, colab_notebook.build_notebook([1], tmp_path / "one.ipynb"), "gone", "broken", "slow")
     assert said.count("DataError") == 2 and "downloaded report_full.pdf" in said
     assert re.search(r"\d+ packages as before", said)
-    assert int(re.search(r"(\d+) pages in", said)[1]) >= 10
+    assert int(re.search(r"(\d+) pages in", said)[1]) >= 5
 
 
 def test_a_training_goes_on_from_google_drive_on_another_machine(python, notebook, tmp_path):

@@ -153,8 +153,8 @@ FIGURES = {
     "coverage": lambda names: limits.coverage({name: curve(k) for k, name in enumerate(names)}),
     "agreement": lambda names: limits.agreement({f"{n} only": {"seed 42": 9, "seed 43": 12} for n in names}),
     "gains": lambda names: regularization.gains(
-        {name: Gain(0.1 * k, 0.1 * k - 0.1, 0.1 * k + 0.1) for k, name in enumerate(names)},
-        {name: Gain(0.05, -0.02 * k, 0.2) for k, name in enumerate(names)},
+        {name: Gain(0.1 * k, 0.1 * k - 0.1, 0.1 * k + 0.1, 0.05) for k, name in enumerate(names)},
+        {name: Gain(0.05, -0.02 * k, 0.2, 0.3) for k, name in enumerate(names)},
     ),
     "errors_by_epoch": lambda names: regularization.errors_by_epoch(histories_of(names)),
     "record": lambda names: regularization.record(recorded(names)),
@@ -422,7 +422,7 @@ def test_any_number_of_kinds_and_prices_has_its_panels(kinds):
 
 
 def test_a_technique_that_was_only_left_out_is_drawn():
-    gain = Gain(0.1, 0.05, 0.2)
+    gain = Gain(0.1, 0.05, 0.2, 0.01)
     axes = regularization.gains({"a": gain}, {"a": gain, "b": gain}).axes
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["a", "b"]
     assert [len(ax.containers) for ax in axes] == [1, 2]

@@ -135,14 +135,15 @@ def menu(page: Page, *names: str) -> None:
         page.locator(".lm-Menu-item").filter(has=page.get_by_text(label)).last.click()
 
 
-def test_make_lab_shows_the_chapters_and_a_click_away_what_a_student_edits(jupyter, page):
+def test_make_lab_opens_the_hand_in_and_a_click_away_what_a_student_edits(jupyter, page):
     page.goto(jupyter)
+    expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text("Asked for:")
     files = page.locator(".jp-DirListing-itemText")
     expect(files.get_by_text("01_data.ipynb", exact=True)).to_be_visible()
     expect(files.get_by_text("07_inside_the_networks.ipynb", exact=True)).to_be_visible()
     page.locator(".jp-BreadCrumbs-home").click()
     files.get_by_text("report.toml", exact=True).dblclick()
-    expect(page.locator(".cm-content")).to_contain_text("What a student edits")
+    expect(page.locator(".jp-FileEditor .cm-content")).to_contain_text("What a student edits")
 
 
 def test_chapter_2_runs_in_jupyterlab_and_derives_the_right_totals(page, jupyter, project):

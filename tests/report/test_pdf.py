@@ -118,8 +118,7 @@ def flat(outline) -> list[str]:
 
 
 def test_the_outline_is_the_headings(report):
-    names = [f"{path.stem}.ipynb" for path in NOTEBOOKS]
-    wanted = ["Abstract", *headings(), "References", "The code", *names, "How this was made"]
+    wanted = [*headings(), "References", "How this was made"]
     assert [" ".join(title.split()) for title in flat(PdfReader(report).outline)] == wanted
 
 
@@ -161,8 +160,7 @@ def test_it_is_accessible(report):
 
 
 def test_nothing_that_is_no_text_is_in_the_text(pages):
-    first = next(number for number, page in enumerate(pages[4:], 4) if re.search(r"^The code$", page, re.M))
-    text = re.sub(r"\w\*\*\d", "", "\n".join(pages[:first] + pages[-1:]))  # without the powers of printed source
+    text = re.sub(r"\w\*\*\d", "", "\n".join(pages))  # without the powers of printed source
     for sign in (r"\frac", r"\text", "<Figure", "it/s", "NaN", "??", "$$", "#item", "**", "\ufffd"):
         assert sign not in text, sign
 
@@ -226,7 +224,7 @@ def test_the_bytes_are_the_same_each_time_and_the_file_is_small(report, tmp_path
 
 
 def test_the_committed_pdf_is_of_these_notebooks(pages):
-    captions = [re.findall(r"(?:Figure|Table) \d\.\d+\. .*", "\n".join(of)) for of in (texts(COMMITTED), pages)]
+    captions = [re.findall(r"(?:Figure|Table)\s\d\.\d+\. .*", "\n".join(of)) for of in (texts(COMMITTED), pages)]
     assert captions[0] == captions[1] and len(captions[0]) > 50
 
 
@@ -311,7 +309,7 @@ def test_links_between_headings_and_chapters(project):
     )
     exporter.build_pdf([first, second], project / "out.pdf", "hide")
     pages = PdfReader(project / "out.pdf").pages  # title, contents, and the two chapters
-    assert [len(page.get("/Annots", [])) for page in pages[2:4]] == [2, 2]
+    assert len(pages[2].get("/Annots", [])) == 4
     (project / "build").mkdir()
     first.rename(project / "build" / first.name)  # executed alone, as `report --chapters 1` does
     exporter.build_pdf([project / "build" / first.name], project / "one.pdf", "hide")
@@ -466,7 +464,7 @@ def test_two_figures_of_one_label_are_set_and_links_go_to_the_first(project):
     cells += [ran("t", shown(table, html=f"<table><tr><td>{words}</td></tr></table>")) for words in ("one", "two")]
     text = text_of(project, new_markdown_cell("# 1 A\n\nFigure 1.1 and Table 1.1"), *cells)
     assert text.count("Figure 1.1. A copy.") == text.count("Table 1.1. Twice.") == 2
-    links = [a.get_object() for a in PdfReader(project / "out.pdf").pages[2]["/Annots"]]
+    links = [a.get_object() for a in PdfReader(project / "out.pdf").pages[0]["/Annots"]]
     assert len(links) == 2
 
 
@@ -710,7 +708,8 @@ def test_the_command_line(project, capsys):
     (project / "report.toml").write_text("title = ''", encoding="utf-8-sig")
     assert main(["pdf"]) == 2
     (project / "report.toml").unlink()
-    assert main(["pdf", "-o", str(project)]) == 2 and main(["pdf", "-o", ""]) == 2
+    (project / "a file").touch()
+    assert main(["pdf", "-o", "a file"]) == 2 and main(["pdf", "-o", "a file/in it"]) == 2
     (project / "notebooks" / "02_b.ipynb").write_text("{", encoding="utf-8")
     assert main(["pdf"]) == 2
     errors = capsys.readouterr().err
@@ -724,7 +723,7 @@ def test_nbconvert_and_jupyterlab_know_the_format(project):
     path = write(project, new_markdown_cell("# 1 A\n\nwords"), ran("x = 1"))
     command = [sys.executable, "-m", "nbconvert", "--to", "report", str(path)]
     subprocess.run(command, check=True, cwd=project.parent, capture_output=True)
-    assert "words" in texts(path.with_suffix(".pdf"))[2]
+    assert "words" in texts(path.with_suffix(".pdf"))[0]
 
 
 def test_a_date_in_words_is_shown_and_changes_no_bytes(project, monkeypatch):
