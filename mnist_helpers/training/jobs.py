@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -33,6 +33,7 @@ from mnist_helpers.training.recipe import Recipe, RecipeError
 from mnist_helpers.training.runs import Run, describe_environment, format_epoch
 
 Job = tuple[Recipe, int]  # and seed
+AT_ONCE = {"cuda": 8}  # trainings on one device
 
 
 def train(
@@ -132,7 +133,7 @@ def train_jobs(
     tasks = {job: (*job, folders[job], device, reuse) for job, run in found.items() if run is None}
     if tasks:
         with Progress(sum(recipe.epochs for recipe, _ in tasks), "training, epochs") as progress:
-            work = _side_by_side if device.type == "cpu" else _in_turn
+            work = _side_by_side if device.type == "cpu" else _in_threads
             failed = {job: error for job, error in work(tasks, data, progress) if error}
         if failed:
             recipe, seed = first = min(failed, key=list(tasks).index)
@@ -141,14 +142,50 @@ def train_jobs(
     return found | {job: kept.load(folders[job], job[0]) for job in tasks}
 
 
-def _in_turn(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, Exception | None]]:
-    """(job, what it failed with): a GPU is kept busy by one training."""
-    for job, task in tasks.items():
-        try:
-            _train(*task, mnist, lambda _: progress.update(progress.done + 1))
-            yield job, None
-        except Exception as error:
-            yield job, error
+def _in_threads(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, Exception | None]]:
+    """(job, what it failed with) as they finish: on one GPU, side by side; out of memory, the rest are fewer at once.
+
+    Ctrl-C stops each at the end of its epoch and is raised again.
+    """
+    left, epochs, stop, device = dict(tasks), [], threading.Event(), next(iter(tasks.values()))[3]
+    at_once, mnist = AT_ONCE.get(device.type, 1), mnist.to(device)
+
+    def work(task: tuple) -> None:
+        _train(*task, mnist, on_epoch)
+
+    def on_epoch(row: dict) -> None:
+        epochs.append(row)
+        if stop.is_set():
+            raise CancelledError
+
+    while left:
+        with one_thread(), ThreadPoolExecutor(at_once) as pool:
+            waiting = {pool.submit(work, task): job for job, task in left.items()}
+            try:
+                for job, error in _as_they_finish(waiting, lambda: len(epochs), progress):
+                    if at_once > 1 and isinstance(error, torch.OutOfMemoryError):
+                        error.with_traceback(None)  # it holds the training's tensors
+                    else:
+                        del left[job]
+                        yield job, error
+            except BaseException:  # KeyboardInterrupt, or the caller gave up
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        if left:
+            at_once //= 2
+            torch.cuda.empty_cache()
+            print(f"The GPU's memory is full; {len(left)} trainings go on, at most {at_once} at once.")
+
+
+def _as_they_finish(
+    waiting: dict[Future, Job], epochs: Callable[[], int], progress: Progress
+) -> Iterator[tuple[Job, Exception | None]]:
+    while waiting:
+        finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+        progress.update(epochs())
+        for future in finished:
+            yield waiting.pop(future), future.exception() or future.result()
 
 
 _shared: tuple = ()  # in a worker: the images, and the number of epochs finished by all workers
@@ -167,11 +204,7 @@ def _side_by_side(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> 
         # workers would import the script that started them, and start again; what they need of it is sent
         with patch.multiple("__main__", create=True, __file__=None, __spec__=None):
             waiting = {pool.submit(_work, _packed(task)): job for job, task in tasks.items()}
-        while waiting:
-            finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-            progress.update(counter.value)
-            for future in finished:
-                yield waiting.pop(future), future.exception() or future.result()
+        yield from _as_they_finish(waiting, lambda: counter.value, progress)
     except BaseException:  # KeyboardInterrupt, or the caller gave up
         for process in list((pool._processes or {}).values()):
             process.terminate()
