@@ -7,16 +7,30 @@ read from tables on the GPU. Trainings are threads, each with a stream and rando
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import chain
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
 
 CHUNK = 20  # steps in one graph; what then remains of an epoch is replayed from a graph of one step
 _process = threading.Lock()  # held by the training that uses the process's random numbers
+
+
+_lock, _splits = threading.Lock(), WeakValueDictionary()
+
+
+def shared(prepare: Callable, recipe, mnist):
+    """prepare(recipe, mnist), once for all trainings that use it at a time."""
+    fields = [getattr(recipe, key) for key in ("validation", "fold", "train_images", "permuted", "resize", "normalise")]
+    parts = [part for digits in (mnist.train, mnist.test) for part in (digits.images, digits.labels)]
+    with _lock:
+        key = (*fields, *((id(part), part._version) for part in parts))
+        found = _splits.get(key) or prepare(recipe, mnist)
+        return _splits.setdefault(key, found)
 
 
 @cache

@@ -34,6 +34,7 @@ from mnist_helpers.training.runs import Run, describe_environment, format_epoch
 
 Job = tuple[Recipe, int]  # and seed
 AT_ONCE = {"cuda": 8}  # trainings on one device
+KEEP_AFTER = {"cuda": 2.0}  # seconds between two checkpoints; elsewhere there is one after each epoch
 
 
 def train(
@@ -80,8 +81,13 @@ def _train_and_keep(
     past = kept.load_checkpoint(folder) if reuse else None
     start = time.perf_counter() - (past["seconds"] if past else 0)
 
+    last = time.perf_counter()
+
     def keep(state: dict) -> None:
-        kept.save_checkpoint(folder, {"seconds": time.perf_counter() - start} | state)
+        nonlocal last
+        if (now := time.perf_counter()) - last >= KEEP_AFTER.get(device.type, 0):
+            last = now
+            kept.save_checkpoint(folder, {"seconds": now - start} | state)
 
     history, chosen = fit(recipe, seed, mnist, device, on_epoch, past, keep)
     environment = describe_environment(device) | {"seconds": round(time.perf_counter() - start, 2)}

@@ -20,6 +20,16 @@ from mnist_helpers.training.recipe import Recipe, RecipeError
 HISTORY_KEYS = ("epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy")
 
 
+class Splits:
+    """The digits of "train", "test" and, where there is one, "valid", and the inputs that a network has of them."""
+
+    def __init__(self, recipe: Recipe, mnist: data.Mnist):
+        train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
+        self.digits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
+        scale = mnist.scale
+        self.inputs = {name: data.prepare(part.images, recipe, scale) for name, part in self.digits.items()}
+
+
 class TrainingError(Exception):
     """A training that cannot go on or be kept; the message names it and the cause."""
 
@@ -36,19 +46,18 @@ def fit(
     They are drawn in the order of the plain pipeline, so its printed digits come out: first the network's, then in each
     epoch the training loader's two seeds and those of three evaluation passes.
     """
-    train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
-    splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
-    scale = mnist.scale
-    inputs = {name: data.prepare(digits.images, recipe, scale) for name, digits in splits.items()}
     gpu = device.type == "cuda"
+    splits = cuda.shared(Splits, recipe, mnist) if gpu else Splits(recipe, mnist)
+    train, inputs = splits.digits["train"], splits.inputs["train"]
     with cuda.repeatable(seed, device) if gpu else _repeatable(seed) as turn:
-        step = Step(recipe, inputs["train"])
+        step = Step(recipe, inputs)
         done = {"history": [], "best": (-1.0, 0.0), "kept": {"epoch": 0}}
         if past:
             step.restore(past["step"])
             done = {key: past[key] for key in done}
-        images = inputs["train"], train.labels
-        pass_over = cuda.Graphs(step, *images, turn) if gpu else partial(train_epoch, step, *images)
+        pass_over = partial(train_epoch, step, inputs, train.labels)
+        if gpu:
+            pass_over = cuda.Graphs(step, inputs, train.labels, turn)
         for row in done["history"]:
             on_epoch(row)
         while (epoch := len(done["history"])) < recipe.epochs:
@@ -60,7 +69,7 @@ def fit(
             row["train_loss"] = _mean_loss(losses, rates, len(train), f"{recipe.name} with seed {seed}", epoch)
             for _ in range(4):  # the plain loop's passes over the test, the shuffled training and the test loader
                 data.draw_seed()
-            predictions = _evaluate(step.network, splits, inputs, row)
+            predictions = _evaluate(step.network, splits, row)
             done["history"].append(row)
             score = (row["valid_accuracy"], -row["valid_loss"]) if recipe.validation else (float(epoch), 0.0)
             if score > done["best"]:
@@ -84,16 +93,16 @@ def strength_in(recipe: Recipe, epoch: int) -> float:
     return min(1.0, (recipe.epochs - 1 - epoch) / (recipe.calm * recipe.epochs)) if recipe.calm else 1.0
 
 
-def _evaluate(model: nn.Module, splits: dict[str, data.Digits], inputs: dict[str, Tensor], row: dict) -> Tensor:
+def _evaluate(model: nn.Module, splits: Splits, row: dict) -> Tensor:
     """Put the splits' accuracies and losses into the row; the test logits."""
-    for name, digits in splits.items():
-        batch = 2000 if inputs[name].is_cuda else 250
-        logits, labels = models.predict(model, inputs[name], batch).cpu(), digits.labels.cpu()
-        row[f"{name}_accuracy"] = (logits.argmax(1) == labels).double().mean().item()
+    for name, digits in splits.digits.items():
+        inputs = splits.inputs[name]
+        logits = models.predict(model, inputs, batch=1000 if inputs.is_cuda else 250)
+        row[f"{name}_accuracy"] = (logits.argmax(1) == digits.labels).cpu().double().mean().item()
         if name != "train":  # the training loss is the running mean of the epoch
-            row[f"{name}_loss"] = F.cross_entropy(logits.double(), labels).item()
+            row[f"{name}_loss"] = F.cross_entropy(logits.cpu().double(), digits.labels.cpu()).item()
         if name == "test":
-            predictions = logits
+            predictions = logits.cpu()
     return predictions
 
 
@@ -123,7 +132,8 @@ class Step:
 
     def __init__(self, recipe: Recipe, inputs: Tensor):
         self.recipe = recipe
-        self.model = models.build(recipe).to(inputs.device, memory_format=torch.channels_last)
+        layout = torch.contiguous_format if inputs.is_cuda else torch.channels_last  # whichever is faster there
+        self.model = models.build(recipe).to(inputs.device, memory_format=layout)
         _check(recipe, self.model, inputs[:2])
         self.optimizer = make_optimizer(recipe, self.model)
         self.schedule = make_schedule(recipe, self.optimizer, math.ceil(len(inputs) / recipe.batch_size))

@@ -245,15 +245,17 @@ def test_a_trainings_digits_do_not_depend_on_its_neighbours(few, tmp_path):
 
 @gpu
 @each
-def test_an_interrupted_training_goes_on_with_the_same_digits(recipe, few, tmp_path):
+def test_an_interrupted_training_goes_on_with_the_same_digits(recipe, few, tmp_path, monkeypatch):
     whole = quiet(recipe, tmp_path / "whole")
 
     def stop(row):
         if row["epoch"] == 1:
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(jobs, "KEEP_AFTER", {})
     with pytest.raises(KeyboardInterrupt):
         training.train(recipe, 42, runs=tmp_path / "runs", device="cuda", on_epoch=stop)
+    assert list(tmp_path.glob("runs/.unfinished/*.checkpoint"))
     assert_equal(quiet(recipe, tmp_path / "runs"), whole)
 
 
