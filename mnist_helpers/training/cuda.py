@@ -1,108 +1,91 @@
 """Training on an NVIDIA GPU, many networks side by side; what a step does is in `loop`, the file to read.
 
-A small network's step is some sixty kernels of microseconds each, so that a GPU waits for Python. Here steps are
-recorded once as a CUDA graph and then replayed; which images, learning rate and strength of augmentation come next is
-read from tables on the GPU. Trainings are threads, each with a stream and random numbers of its own.
+A small network's step is sixty kernels of microseconds each, so that a GPU waits for Python. Here a step is recorded
+once, as a CUDA graph, and replayed; which images, learning rate and strength of augmentation are next is read from
+tables on the GPU. Trainings are threads of one process, each with a stream and random numbers of its own.
 """
 
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from itertools import chain
 from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
-CHUNK = 20  # steps in one graph; what then remains of an epoch is replayed from a graph of one step
-_process = threading.Lock()  # held by the training that uses the process's random numbers
-
-
-_lock, _splits = threading.Lock(), WeakValueDictionary()
+AHEAD = 8  # replays that are asked for at once: in a long queue of one training the others' work would wait
+_splits, _preparing, _process = WeakValueDictionary(), threading.Lock(), threading.Lock()
+_stream = cache(lambda thread, device: torch.cuda.Stream(device))
+_say_once = cache(print)
 
 
 def shared(prepare: Callable, recipe, mnist):
     """prepare(recipe, mnist), once for all trainings that use it at a time."""
     fields = [getattr(recipe, key) for key in ("validation", "fold", "train_images", "permuted", "resize", "normalise")]
-    parts = [part for digits in (mnist.train, mnist.test) for part in (digits.images, digits.labels)]
-    with _lock:
-        key = (*fields, *((id(part), part._version) for part in parts))
+    tensors = [tensor for part in (mnist.train, mnist.test) for tensor in (part.images, part.labels)]
+    with _preparing:
+        key = (*fields, *((id(tensor), tensor._version) for tensor in tensors))
         found = _splits.get(key) or prepare(recipe, mnist)
         return _splits.setdefault(key, found)
 
 
-@cache
-def _stream(thread: int, device: int) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)
+@contextmanager
+def repeatable(seed: int, device: torch.device) -> Iterator[tuple[Callable, Callable]]:
+    """Random numbers of this seed, and those of before at the end; given are functions to lend and retake the turn."""
+    torch.cuda.init()
+    with torch.cuda.device(device), ExitStack() as turn:
+        own = [_generator().clone_state().manual_seed(seed), torch.Generator().manual_seed(seed).get_state()]
+        turn.enter_context(_turn(own))
+        yield turn.close, lambda: turn.enter_context(_turn(own))
+
+
+def _generator() -> torch.Generator:
+    return torch.cuda.default_generators[torch.cuda.current_device()]
 
 
 @contextmanager
-def repeatable(seed: int, device: torch.device) -> Iterator["Turn"]:
-    """Random numbers of this seed, and those of before at the end; a stream of this thread."""
-    torch.cuda.init()
-    before = torch.cuda.current_stream(device)
-    with torch.cuda.device(device), torch.cuda.stream(_stream(threading.get_ident(), torch.cuda.current_device())):
-        torch.cuda.current_stream().wait_stream(before)
-        with Turn(seed) as turn:
-            yield turn
-
-
-class Turn:
-    """In `with` one training has the process's random numbers; in `with turn.away()` it lends them to the others."""
-
-    def __init__(self, seed: int):
-        self.default = torch.cuda.default_generators[torch.cuda.current_device()]
-        self.numbers = self.default.clone_state().manual_seed(seed), torch.Generator().manual_seed(seed).get_state()
-
-    def _swap(self) -> None:
-        found = self.default.graphsafe_get_state(), torch.get_rng_state()
-        self.default.graphsafe_set_state(self.numbers[0])  # the state itself: a graph keeps that of its capture
-        torch.set_rng_state(self.numbers[1])
-        self.numbers = found
-
-    def __enter__(self) -> "Turn":
-        _process.acquire()
-        self.exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-        self.exact.__enter__()
-        self._swap()
-        return self
-
-    def __exit__(self, *error) -> None:
-        self._swap()
-        self.exact.__exit__(None, None, None)
-        _process.release()
-
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        """What is asked of the GPU in here is done at the end."""
-        self.__exit__()
+def _turn(own: list) -> Iterator[None]:
+    """One thread at a time has the process's random numbers; cuDNN repeats its digits."""
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with _process, exact, torch.random.fork_rng(devices=[]):
+        before = _generator().graphsafe_get_state()
+        _generator().graphsafe_set_state(own[0])  # not a copy: a graph draws from the state that recorded it
+        torch.set_rng_state(own[1])
         try:
             yield
-            done = torch.cuda.Event(blocking=True)  # the core is free meanwhile: Colab has two
-            done.record()
-            done.synchronize()
         finally:
-            self.__enter__()
+            own[:] = _generator().graphsafe_get_state(), torch.get_rng_state()
+            _generator().graphsafe_set_state(before)
+
+
+@contextmanager
+def _own_stream() -> Iterator[None]:
+    own = _stream(threading.get_ident(), torch.cuda.current_device())
+    own.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(own):
+        yield
+    torch.cuda.current_stream().wait_stream(own)
 
 
 class Graphs:
     """Epochs of a loop.Step, as loop.train_epoch does them; inputs: prepared images [N, 1, S, S], labels [N].
 
-    The first step is run as it is, and so is the last, smaller batch of an epoch: by the same kernels, to the same
-    digits. So is every step of a network that cannot be captured, such as one with .item() in it.
+    The first step and the last, smaller batch of an epoch are run as they are: by the same kernels, to the same digits.
+    So is every step of a network that cannot be recorded, such as one with .item() in it.
     """
 
-    def __init__(self, step, inputs: Tensor, labels: Tensor, turn: Turn):
-        self.step, self.inputs, self.labels, self.turn = step, inputs, labels, turn
+    def __init__(self, step, inputs: Tensor, labels: Tensor, turn: tuple[Callable, Callable]):
+        self.step, self.inputs, self.labels, (self.lend, self.retake) = step, inputs, labels, turn
         size, n = step.recipe.batch_size, len(labels)
         self.order = torch.zeros(n, dtype=torch.int64, device=inputs.device)
         self.batches = self.order[: n // size * size].view(-1, size)  # the whole ones
         self.rates, self.losses = inputs.new_zeros(2, -(-n // size))
         self.strength, self.next = inputs.new_zeros(()), self.order.new_zeros(1)
-        self.graphs: dict = {}  # (augmented?, steps) -> their graph, or None
-        self.capturing = False
+        self.graphs: dict[bool, torch.cuda.CUDAGraph | None] = {}  # with and without augmentation
+        self.augmented = self.recording = False
         step.optimizer.step()  # of no gradients: nothing, but a schedule wants to be stepped after it
 
     def __call__(self, batches: Sequence[Tensor], strength: float = 1.0) -> tuple[Tensor, list[float]]:
@@ -113,82 +96,92 @@ class Graphs:
             rates.append(groups[0]["lr"])
             if self.step.schedule:
                 self.step.schedule.step()
-        after, whole, self.augmented = groups[0]["lr"], len(self.batches), strength != 0
-        for table, values in ((self.order, torch.cat(list(batches))), (self.rates, torch.tensor(rates))):
-            table.copy_(values)
+        after, self.augmented = groups[0]["lr"], strength != 0
+        self.order.copy_(torch.cat(list(batches)))
+        self.rates.copy_(torch.tensor(rates))
         self.strength.fill_(strength)
         self.next.zero_()
-        done = self._prepare() if whole > 1 and (self.augmented, 1) not in self.graphs else 0
-        with self.turn.away():
-            for size in (CHUNK, 1):
-                while self.graphs.get((self.augmented, size)) and done + size <= whole:
-                    self.graphs[self.augmented, size].replay()
-                    done += size
-        for _ in range(done, whole):
-            self._steps(1)
-        if whole < len(batches):
-            self.losses[-1] = self._step(batches[-1], self.rates[-1])
+        with _own_stream():
+            self._whole_batches()
+            if len(batches) > len(self.batches):
+                self.losses[-1] = self._learn(batches[-1], self.rates[-1])
+            losses = self.losses.cpu().double()
         for group in groups:
             group["lr"] = after
-        return self.losses.cpu().double() * torch.tensor([len(batch) for batch in batches]), rates
+        return losses * torch.tensor([len(batch) for batch in batches]), rates
 
-    def _prepare(self) -> int:
-        """Do the first step, and capture what follows; the number of steps done."""
-        before = _python_state(self.step.model)
-        self._steps(1)
-        able = _python_state(self.step.model) == before
-        for size in (CHUNK, 1):
-            self.graphs[self.augmented, size] = graph = self._capture(size) if able else None
-            able = graph is not None
-        if not able:
-            _say_plain(self.step.recipe.model_name)
-        return 1
+    def _whole_batches(self) -> None:
+        left = len(self.batches)
+        if left > 1 and self.augmented not in self.graphs:
+            before, left = _python_state(self.step.model), left - 1
+            self._step()
+            self.graphs[self.augmented] = self._record() if _python_state(self.step.model) == before else None
+            if not self.graphs[self.augmented]:
+                _say_once(
+                    f"{self.step.recipe.model_name} cannot be recorded as a CUDA graph, so it trains more slowly."
+                )
+        if graph := self.graphs.get(self.augmented):
+            self.lend()
+            try:
+                _replay(graph, left)
+            finally:
+                self.retake()
+            return
+        for _ in range(left):
+            self._step()
 
-    def _capture(self, size: int) -> torch.cuda.CUDAGraph | None:
-        """The next `size` steps, not yet done; None where they cannot be captured."""
-        spare = self.turn.default.clone_state()  # a capture that fails leaves a generator unusable
-        self.step.optimizer.zero_grad()
-        graph, self.capturing = torch.cuda.CUDAGraph(), True
+    def _record(self) -> torch.cuda.CUDAGraph | None:
+        """The next step, which is not done by that; None where it cannot be recorded."""
+        graph, spare = torch.cuda.CUDAGraph(), _generator().clone_state()  # a failure makes a generator unusable
+        self.recording = True
         try:
             graph.capture_begin(capture_error_mode="thread_local")  # other threads work on
             try:
-                self._steps(size)
+                self._step()
             finally:
                 graph.capture_end()
             return graph
         except torch.OutOfMemoryError:
             raise
         except Exception:
-            self.turn.default.graphsafe_set_state(spare)
+            _generator().graphsafe_set_state(spare)
         finally:
-            self.capturing = False
-            self.step.optimizer.zero_grad()
+            self.recording = False
 
-    def _steps(self, size: int) -> None:
-        """The next steps by the tables."""
-        places = self.next + torch.arange(size, device=self.next.device)
-        rows = zip(self.batches.index_select(0, places), self.rates.index_select(0, places), strict=True)
-        self.losses.index_copy_(0, places, torch.stack([self._step(batch, rate) for batch, rate in rows]))
-        self.next += size
+    def _step(self) -> None:
+        """The next step by the tables."""
+        batch, rate = (table.index_select(0, self.next)[0] for table in (self.batches, self.rates))
+        self.losses.index_copy_(0, self.next, self._learn(batch, rate)[None])
+        self.next += 1
 
-    def _step(self, batch: Tensor, rate: Tensor) -> Tensor:
+    def _learn(self, batch: Tensor, rate: Tensor) -> Tensor:
         """The mean loss of a batch, which is learned at that rate; as loop.Step does."""
-        step = self.step
-        for group in step.optimizer.param_groups:
-            group |= {"lr": rate} | {key: self.capturing for key in ("capturable",) if key in group}
+        for group in self.step.optimizer.param_groups:
+            group |= {"lr": rate} | ({"capturable": self.recording} if "capturable" in group else {})
         images, labels = self.inputs.index_select(0, batch), self.labels.index_select(0, batch)
-        loss = step.learn(images, labels, self.strength if self.augmented else 0.0)
-        if step.average:
-            _average(step.average, step.model) if self.capturing else step.average.update_parameters(step.model)
+        loss = self.step.learn(images, labels, self.strength if self.augmented else 0.0)
+        if self.step.average:
+            (_average if self.recording else AveragedModel.update_parameters)(self.step.average, self.step.model)
         return loss
 
 
-def _average(average: nn.Module, model: nn.Module) -> None:
-    """update_parameters after the first step, without its look at a number on the GPU."""
-    pairs = list(zip(*(chain(part.parameters(), part.buffers()) for part in (average.module, model)), strict=True))
-    for kind in {old.dtype for old, _ in pairs}:
-        old, new = zip(*(pair for pair in pairs if pair[0].dtype == kind), strict=True)
-        average.multi_avg_fn([value.detach() for value in old], [value.detach() for value in new], None)
+def _replay(graph: torch.cuda.CUDAGraph, times: int) -> None:
+    """Replay and wait, asleep: a thread that waits in a full queue would keep the others from asking."""
+    events = [torch.cuda.Event(blocking=True) for _ in range(2)]
+    for i in range(times):
+        if i % AHEAD == 0:
+            events[i // AHEAD % 2].synchronize()
+            events[i // AHEAD % 2].record()
+        graph.replay()
+    events[0].record()
+    events[0].synchronize()
+
+
+def _average(average: AveragedModel, model: nn.Module) -> None:
+    """update_parameters after a first step, without its look at a number on the GPU."""
+    old, new = ([v.detach() for v in (*part.parameters(), *part.buffers())] for part in (average.module, model))
+    for kind in {value.dtype for value in old}:
+        average.multi_avg_fn(*([value for value in part if value.dtype == kind] for part in (old, new)), None)
     average.n_averaged += 1
 
 
@@ -196,8 +189,3 @@ def _python_state(model: nn.Module) -> tuple:
     """What a graph would not repeat if a step changes it: random numbers of the CPU, and a network's counters."""
     own = [value for module in model.modules() for value in vars(module).values() if isinstance(value, int | float)]
     return random.getstate(), torch.get_rng_state().tolist(), own
-
-
-@cache
-def _say_plain(name: str) -> None:
-    print(f"{name} cannot be recorded as a CUDA graph (it waits for the GPU or asks Python), so it trains more slowly.")
