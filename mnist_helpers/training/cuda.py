@@ -1,73 +1,22 @@
-"""Training on an NVIDIA GPU, many networks side by side; what a step does is in `loop`, the file to read.
+"""A training's steps on an NVIDIA GPU, without Python between them; what a step does is in `loop`, the file to read.
 
 A small network's step is sixty kernels of microseconds each, so that a GPU waits for Python. Here a step is recorded
 once, as a CUDA graph, and replayed; which images, learning rate and strength of augmentation are next is read from
-tables on the GPU. Trainings are threads of one process, each with a stream and random numbers of its own.
+tables on the GPU.
 """
 
 import random
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
-from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from mnist_helpers.training.turns import generator, own_stream
+
 AHEAD = 8  # replays that are asked for at once: in a long queue of one training the others' work would wait
-_splits, _preparing, _process = WeakValueDictionary(), threading.Lock(), threading.Lock()
-_stream = cache(lambda thread, device: torch.cuda.Stream(device))
 _say_once = cache(print)
-
-
-def shared(prepare: Callable, recipe, mnist):
-    """prepare(recipe, mnist), once for all trainings that use it at a time."""
-    fields = [getattr(recipe, key) for key in ("validation", "fold", "train_images", "permuted", "resize", "normalise")]
-    tensors = [tensor for part in (mnist.train, mnist.test) for tensor in (part.images, part.labels)]
-    with _preparing:
-        key = (*fields, *((id(tensor), tensor._version) for tensor in tensors))
-        found = _splits.get(key) or prepare(recipe, mnist)
-        return _splits.setdefault(key, found)
-
-
-@contextmanager
-def repeatable(seed: int, device: torch.device) -> Iterator[tuple[Callable, Callable]]:
-    """Random numbers of this seed, and those of before at the end; given are functions to lend and retake the turn."""
-    torch.cuda.init()
-    with torch.cuda.device(device), ExitStack() as turn:
-        own = [_generator().clone_state().manual_seed(seed), torch.Generator().manual_seed(seed).get_state()]
-        turn.enter_context(_turn(own))
-        yield turn.close, lambda: turn.enter_context(_turn(own))
-
-
-def _generator() -> torch.Generator:
-    return torch.cuda.default_generators[torch.cuda.current_device()]
-
-
-@contextmanager
-def _turn(own: list) -> Iterator[None]:
-    """One thread at a time has the process's random numbers; cuDNN repeats its digits."""
-    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-    with _process, exact, torch.random.fork_rng(devices=[]):
-        before = _generator().graphsafe_get_state()
-        _generator().graphsafe_set_state(own[0])  # not a copy: a graph draws from the state that recorded it
-        torch.set_rng_state(own[1])
-        try:
-            yield
-        finally:
-            own[:] = _generator().graphsafe_get_state(), torch.get_rng_state()
-            _generator().graphsafe_set_state(before)
-
-
-@contextmanager
-def _own_stream() -> Iterator[None]:
-    own = _stream(threading.get_ident(), torch.cuda.current_device())
-    own.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(own):
-        yield
-    torch.cuda.current_stream().wait_stream(own)
 
 
 class Graphs:
@@ -101,7 +50,7 @@ class Graphs:
         self.rates.copy_(torch.tensor(rates))
         self.strength.fill_(strength)
         self.next.zero_()
-        with _own_stream():
+        with own_stream():
             self._whole_batches()
             if len(batches) > len(self.batches):
                 self.losses[-1] = self._learn(batches[-1], self.rates[-1])
@@ -132,7 +81,7 @@ class Graphs:
 
     def _record(self) -> torch.cuda.CUDAGraph | None:
         """The next step, which is not done by that; None where it cannot be recorded."""
-        graph, spare = torch.cuda.CUDAGraph(), _generator().clone_state()  # a failure makes a generator unusable
+        graph, spare = torch.cuda.CUDAGraph(), generator().clone_state()  # a failure makes a generator unusable
         self.recording = True
         try:
             graph.capture_begin(capture_error_mode="thread_local")  # other threads work on
@@ -144,7 +93,7 @@ class Graphs:
         except torch.OutOfMemoryError:
             raise
         except Exception:
-            _generator().graphsafe_set_state(spare)
+            generator().graphsafe_set_state(spare)
         finally:
             self.recording = False
 

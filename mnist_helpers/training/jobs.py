@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessP
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from unittest.mock import patch
@@ -34,6 +35,7 @@ from mnist_helpers.training.runs import Run, describe_environment, format_epoch
 
 Job = tuple[Recipe, int]  # and seed
 AT_ONCE = {"cuda": 8}  # trainings on one device
+_threads = cache(ThreadPoolExecutor)  # the same ones each time: CUDA keeps memory for every thread and stream
 KEEP_AFTER = {"cuda": 2.0}  # seconds between two checkpoints; elsewhere there is one after each epoch
 
 
@@ -153,11 +155,8 @@ def _in_threads(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> It
 
     Ctrl-C stops each at the end of its epoch and is raised again.
     """
-    left, epochs, stop, device = dict(tasks), [], threading.Event(), next(iter(tasks.values()))[3]
+    left, epochs, device = dict(tasks), [], next(iter(tasks.values()))[3]
     at_once, mnist = AT_ONCE.get(device.type, 1), mnist.to(device)
-
-    def work(task: tuple) -> None:
-        _train(*task, mnist, on_epoch)
 
     def on_epoch(row: dict) -> None:
         epochs.append(row)
@@ -165,19 +164,20 @@ def _in_threads(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> It
             raise CancelledError
 
     while left:
-        with one_thread(), ThreadPoolExecutor(at_once) as pool:
-            waiting = {pool.submit(work, task): job for job, task in left.items()}
+        stop, pool = threading.Event(), _threads(at_once)
+        with one_thread():
+            waiting = {pool.submit(_train, *task, mnist, on_epoch): job for job, task in left.items()}
             try:
-                for job, error in _as_they_finish(waiting, lambda: len(epochs), progress):
+                for job, future in _as_they_finish(waiting, lambda: len(epochs), progress):
+                    error = future.exception()
                     if at_once > 1 and isinstance(error, torch.OutOfMemoryError):
                         error.with_traceback(None)  # it holds the training's tensors
                     else:
                         del left[job]
                         yield job, error
-            except BaseException:  # KeyboardInterrupt, or the caller gave up
+            finally:
                 stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+                wait([future for future in waiting if not future.cancel()])
         if left:
             at_once //= 2
             torch.cuda.empty_cache()
@@ -186,12 +186,12 @@ def _in_threads(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> It
 
 def _as_they_finish(
     waiting: dict[Future, Job], epochs: Callable[[], int], progress: Progress
-) -> Iterator[tuple[Job, Exception | None]]:
+) -> Iterator[tuple[Job, Future]]:
     while waiting:
         finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
         progress.update(epochs())
         for future in finished:
-            yield waiting.pop(future), future.exception() or future.result()
+            yield waiting.pop(future), future
 
 
 _shared: tuple = ()  # in a worker: the images, and the number of epochs finished by all workers
@@ -210,7 +210,8 @@ def _side_by_side(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> 
         # workers would import the script that started them, and start again; what they need of it is sent
         with patch.multiple("__main__", create=True, __file__=None, __spec__=None):
             waiting = {pool.submit(_work, _packed(task)): job for job, task in tasks.items()}
-        yield from _as_they_finish(waiting, lambda: counter.value, progress)
+        for job, future in _as_they_finish(waiting, lambda: counter.value, progress):
+            yield job, future.exception() or future.result()
     except BaseException:  # KeyboardInterrupt, or the caller gave up
         for process in list((pool._processes or {}).values()):
             process.terminate()

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnist_helpers import data
-from mnist_helpers.training import cuda, models
+from mnist_helpers.training import cuda, models, turns
 from mnist_helpers.training.augmentation import augment
 from mnist_helpers.training.recipe import Recipe, RecipeError
 
@@ -47,9 +47,9 @@ def fit(
     epoch the training loader's two seeds and those of three evaluation passes.
     """
     gpu = device.type == "cuda"
-    splits = cuda.shared(Splits, recipe, mnist) if gpu else Splits(recipe, mnist)
+    splits = turns.shared(Splits, recipe, mnist) if gpu else Splits(recipe, mnist)
     train, inputs = splits.digits["train"], splits.inputs["train"]
-    with cuda.repeatable(seed, device) if gpu else _repeatable(seed) as turn:
+    with turns.repeatable(seed, device) if gpu else _repeatable(seed) as turn:
         step = Step(recipe, inputs)
         done = {"history": [], "best": (-1.0, 0.0), "kept": {"epoch": 0}}
         if past:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +66,7 @@ def played(monkeypatch):
 
     monkeypatch.setattr(cuda.Graphs, "_record", lambda graphs: graphs)
     monkeypatch.setattr(cuda, "_replay", replay)
-    monkeypatch.setattr(cuda, "_own_stream", nullcontext)
+    monkeypatch.setattr(cuda, "own_stream", nullcontext)
     monkeypatch.setattr(cuda, "_python_state", lambda model: None)  # here dropout draws from the CPU, too
     return replays
 
@@ -169,40 +170,63 @@ def test_the_average_is_update_parameters(some):
 
 def in_threads(tasks, monkeypatch, train, at_once=4):
     monkeypatch.setattr(jobs, "AT_ONCE", {"cpu": at_once})
-    monkeypatch.setattr(jobs, "_train", lambda recipe, seed, folder, device, reuse, mnist, on_epoch: train(seed))
+    monkeypatch.setattr(jobs, "_train", lambda *task: train(task[1], task[-1]))
     some = data.Mnist(*(data.Digits(torch.arange(784).byte().view(1, 28, 28), torch.tensor([1])) for _ in range(2)))
-    with Progress(len(tasks), "") as progress:
-        return dict(jobs._in_threads({(SGD, seed): (SGD, seed, None, CPU, True) for seed in tasks}, some, progress))
+    tasks = {(SGD, seed): (SGD, seed, None, CPU, True) for seed in tasks}
+    return jobs._in_threads(tasks, some, Progress(len(tasks), ""))
 
 
 def test_trainings_run_side_by_side_and_a_failure_leaves_the_others(monkeypatch):
     together = threading.Barrier(4, timeout=60)  # of four threads at once, or it breaks
 
-    def train(seed):
+    def train(seed, on_epoch):
         together.wait()
         if seed == 2:
             raise training.TrainingError("no")
 
-    done = in_threads(range(4), monkeypatch, train)
+    done = dict(in_threads(range(4), monkeypatch, train))
     assert {seed: str(error) for (_, seed), error in done.items() if error} == {2: "no"} and len(done) == 4
 
 
 def test_out_of_memory_trains_fewer_at_once(monkeypatch, capsys):
     full = {0, 3}
 
-    def train(seed):
+    def train(seed, on_epoch):
         if seed in full:
             full.discard(seed)
             raise torch.OutOfMemoryError("CUDA out of memory")
         if seed == 5:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    done = in_threads(range(6), monkeypatch, train)
+    done = dict(in_threads(range(6), monkeypatch, train))
     assert [seed for (_, seed), error in done.items() if error] == [5] and len(done) == 6
     assert capsys.readouterr().out.splitlines() == [
         "The GPU's memory is full; 3 trainings go on, at most 2 at once.",
         "The GPU's memory is full; 1 trainings go on, at most 1 at once.",
     ]
+
+
+def test_when_the_caller_gives_up_each_training_stops_after_its_epoch(monkeypatch):
+    started, stopped, first = [], [], threading.Event()
+
+    def train(seed, on_epoch):
+        started.append(seed)
+        if seed == 0:
+            return
+        first.wait(60)
+        try:
+            for _ in range(10_000):
+                on_epoch({})
+                time.sleep(0.01)
+        except BaseException:
+            stopped.append(seed)
+            raise
+
+    running = in_threads(range(9), monkeypatch, train, at_once=2)
+    assert next(running) == ((SGD, 0), None)
+    first.set()
+    running.close()
+    assert sorted(stopped) == sorted(set(started) - {0}) and len(started) <= 3  # the others have not begun
 
 
 # On a GPU
@@ -273,7 +297,8 @@ def test_after_an_epoch_it_is_near_the_cpus_accuracy(recipe, tmp_path):
         assert row["train_loss"] == pytest.approx(other["train_loss"], rel=0.3)
         return
     random = recipe.dropout or recipe.augmentation != augmentation.NONE
-    assert row["test_accuracy"] == pytest.approx(other["test_accuracy"], abs=0.03 if random else 0.006)
+    # on a CPU, gradients changed by 1e-4 of themselves moved LENET5's accuracy by 0.005, its mean loss by 0.2 %
+    assert row["test_accuracy"] == pytest.approx(other["test_accuracy"], abs=0.03 if random else 0.015)
     assert row["train_loss"] == pytest.approx(other["train_loss"], rel=0.05 if random else 0.01)
 
 
