@@ -1,5 +1,6 @@
 """The GPU's way: on the CPU its tables, graphs played by plain steps; on a GPU, where there is one, the graphs."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import torch
 
 from mnist_helpers import data, training
 from mnist_helpers.progress import Progress
-from mnist_helpers.training import augmentation, cuda, jobs, loop, models, recipes
+from mnist_helpers.training import augmentation, cuda, jobs, loop, models, recipes, turns
 
 ROOT = Path(__file__).parents[2]
 PYTHON_STATE = cuda._python_state
@@ -168,6 +169,18 @@ def test_the_average_is_update_parameters(some):
         assert torch.equal(value, own.average.state_dict()[key]), key
 
 
+def test_prepared_images_are_shared_while_they_are_used_and_never_old(mnist):
+    own = data.Mnist(data.Digits(mnist.train.images[:900].clone(), mnist.train.labels[:900]), mnist.test[:100])
+    first = turns.shared(loop.Splits, SGD, own)
+    assert turns.shared(loop.Splits, replace(SGD, epochs=9), own) is first
+    assert turns.shared(loop.Splits, replace(SGD, validation=400), own) is not first
+    own.train.images[:] = 255 - own.train.images
+    changed = turns.shared(loop.Splits, SGD, own)
+    assert changed is not first and not torch.equal(changed.inputs["train"], first.inputs["train"])
+    del first, changed
+    assert not turns._splits
+
+
 def in_threads(tasks, monkeypatch, train, at_once=4):
     monkeypatch.setattr(jobs, "AT_ONCE", {"cpu": at_once})
     monkeypatch.setattr(jobs, "_train", lambda *task: train(task[1], task[-1]))
@@ -314,6 +327,16 @@ def test_a_network_that_cannot_be_captured_is_trained_in_plain_steps(network, fe
     assert run.test_accuracy == pytest.approx(expected.test_accuracy, abs=0.03)
     after = quiet(REGULARIZED, tmp_path / "after")
     assert after.test_accuracy > 0.9  # what failed to be captured leaves nothing behind
+
+
+@gpu
+def test_many_trainings_leave_no_memory_behind(few, tmp_path):
+    left = []
+    for i in range(3):
+        training.train_many(replace(REGULARIZED, epochs=1), range(8), runs=tmp_path / str(i), device="cuda")
+        gc.collect()
+        left.append(torch.cuda.memory_allocated())
+    assert left[2] - left[1] < 2**24, left
 
 
 SILENT = """
