@@ -28,7 +28,7 @@ colab: install
 test: install
 	@$(RUN) ruff format --check --quiet mnist_helpers tests benchmarks
 	@$(RUN) ruff check --quiet mnist_helpers tests benchmarks
-	@$(RUN) pytest
+	@$(RUN) pytest -rs
 
 # hours: every Python that is here, oldest and newest dependencies, and the Colab notebook run to its end
 check-all: colab

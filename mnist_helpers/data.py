@@ -78,7 +78,7 @@ class Mnist:
     def scale(self) -> tuple[float, float]:
         """(mean, standard deviation) of the training pixels in [0, 1], to four decimals: MNIST's are MEAN and STD."""
         values = torch.arange(256, dtype=torch.float64) / 255
-        counts = self.train.images.cpu().flatten().bincount(minlength=256).double()
+        counts = self.train.images.flatten().bincount(minlength=256).cpu().double()
         mean = (values @ counts / counts.sum()).item()
         std = ((values - mean).square() @ counts / counts.sum()).sqrt().item()
         if std < 1e-4:

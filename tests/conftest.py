@@ -28,6 +28,14 @@ def few(mnist, monkeypatch):
     monkeypatch.setattr(data, "load", lambda *_: few)
 
 
+def pytest_collection_modifyitems(items):
+    import torch
+
+    for item in items:
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="no NVIDIA GPU here"))
+
+
 def pytest_collection_finish(session):
     """Train what the chapters train before they run, on every core; one after another they would use one."""
     chapters = any(item.path.suffix == ".ipynb" or item.path.name in RUN_CHAPTERS for item in session.items)

@@ -39,14 +39,14 @@ class Augmentation:
 NONE = Augmentation()
 
 
-def augment(inputs: Tensor, how: Augmentation, strength: float = 1.0) -> Tensor:
+def augment(inputs: Tensor, how: Augmentation, strength: float | Tensor = 1.0) -> Tensor:
     """Distorted copies of prepared inputs [B, 1, S, S]; strength from 0 (unchanged) to 1 multiplies every limit.
 
     An image's sampling grid is linear in its draws: six of the affine map, 2 x 36 of the elastic field. So the grids
     of a batch are one matrix product, and one bilinear resampling follows. Beyond the edge the edge's value goes on.
     Random numbers come from the global generator of the inputs' device.
     """
-    if strength == 0 or how == NONE:
+    if how == NONE or (not isinstance(strength, Tensor) and strength == 0):  # of a tensor one would wait for the GPU
         return inputs
     size, n = inputs.shape[-1], len(inputs)
     shift, rotation, scale, shear, elastic = (strength * value for value in astuple(how))

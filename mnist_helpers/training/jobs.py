@@ -10,10 +10,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from unittest.mock import patch
@@ -33,6 +34,9 @@ from mnist_helpers.training.recipe import Recipe, RecipeError
 from mnist_helpers.training.runs import Run, describe_environment, format_epoch
 
 Job = tuple[Recipe, int]  # and seed
+AT_ONCE = {"cuda": 8}  # trainings on one device
+_threads = cache(ThreadPoolExecutor)  # the same ones each time: CUDA keeps memory for every thread and stream
+KEEP_AFTER = {"cuda": 2.0}  # seconds between two checkpoints; elsewhere there is one after each epoch
 
 
 def train(
@@ -79,8 +83,13 @@ def _train_and_keep(
     past = kept.load_checkpoint(folder) if reuse else None
     start = time.perf_counter() - (past["seconds"] if past else 0)
 
+    last = time.perf_counter()
+
     def keep(state: dict) -> None:
-        kept.save_checkpoint(folder, {"seconds": time.perf_counter() - start} | state)
+        nonlocal last
+        if (now := time.perf_counter()) - last >= KEEP_AFTER.get(device.type, 0):
+            last = now
+            kept.save_checkpoint(folder, {"seconds": now - start} | state)
 
     history, chosen = fit(recipe, seed, mnist, device, on_epoch, past, keep)
     environment = describe_environment(device) | {"seconds": round(time.perf_counter() - start, 2)}
@@ -132,7 +141,7 @@ def train_jobs(
     tasks = {job: (*job, folders[job], device, reuse) for job, run in found.items() if run is None}
     if tasks:
         with Progress(sum(recipe.epochs for recipe, _ in tasks), "training, epochs") as progress:
-            work = _side_by_side if device.type == "cpu" else _in_turn
+            work = _side_by_side if device.type == "cpu" else _in_threads
             failed = {job: error for job, error in work(tasks, data, progress) if error}
         if failed:
             recipe, seed = first = min(failed, key=list(tasks).index)
@@ -141,14 +150,48 @@ def train_jobs(
     return found | {job: kept.load(folders[job], job[0]) for job in tasks}
 
 
-def _in_turn(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, Exception | None]]:
-    """(job, what it failed with): a GPU is kept busy by one training."""
-    for job, task in tasks.items():
-        try:
-            _train(*task, mnist, lambda _: progress.update(progress.done + 1))
-            yield job, None
-        except Exception as error:
-            yield job, error
+def _in_threads(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> Iterator[tuple[Job, Exception | None]]:
+    """(job, what it failed with) as they finish: on one GPU, side by side; out of memory, the rest are fewer at once.
+
+    Ctrl-C stops each at the end of its epoch and is raised again.
+    """
+    left, epochs, device = dict(tasks), [], next(iter(tasks.values()))[3]
+    at_once, mnist = AT_ONCE.get(device.type, 1), mnist.to(device)
+
+    def on_epoch(row: dict) -> None:
+        epochs.append(row)
+        if stop.is_set():
+            raise CancelledError
+
+    while left:
+        stop, pool = threading.Event(), _threads(at_once)
+        with one_thread():
+            waiting = {pool.submit(_train, *task, mnist, on_epoch): job for job, task in left.items()}
+            try:
+                for job, future in _as_they_finish(waiting, lambda: len(epochs), progress):
+                    error = future.exception()
+                    if at_once > 1 and isinstance(error, torch.OutOfMemoryError):
+                        error.with_traceback(None)  # it holds the training's tensors
+                    else:
+                        del left[job]
+                        yield job, error
+            finally:
+                stop.set()
+                wait([future for future in waiting if not future.cancel()])
+        if left:
+            at_once //= 2
+            torch.cuda.empty_cache()
+            print(f"The GPU's memory is full; {len(left)} trainings go on, at most {at_once} at once.")
+
+
+def _as_they_finish(
+    waiting: dict[Future, Job], epochs: Callable[[], int], progress: Progress
+) -> Iterator[tuple[Job, Future]]:
+    while waiting:
+        finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+        progress.update(epochs())
+        for future in finished:
+            yield waiting.pop(future), future
 
 
 _shared: tuple = ()  # in a worker: the images, and the number of epochs finished by all workers
@@ -167,11 +210,8 @@ def _side_by_side(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> 
         # workers would import the script that started them, and start again; what they need of it is sent
         with patch.multiple("__main__", create=True, __file__=None, __spec__=None):
             waiting = {pool.submit(_work, _packed(task)): job for job, task in tasks.items()}
-        while waiting:
-            finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-            progress.update(counter.value)
-            for future in finished:
-                yield waiting.pop(future), future.exception() or future.result()
+        for job, future in _as_they_finish(waiting, lambda: counter.value, progress):
+            yield job, future.exception() or future.result()
     except BaseException:  # KeyboardInterrupt, or the caller gave up
         for process in list((pool._processes or {}).values()):
             process.terminate()

@@ -1,8 +1,8 @@
 """fit(recipe, seed, ...): a plain loop over resident tensors, from the first step to the last; it keeps no files."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -13,11 +13,21 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnist_helpers import data
-from mnist_helpers.training import models
+from mnist_helpers.training import cuda, models, turns
 from mnist_helpers.training.augmentation import augment
 from mnist_helpers.training.recipe import Recipe, RecipeError
 
 HISTORY_KEYS = ("epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_loss", "test_accuracy")
+
+
+class Splits:
+    """The digits of "train", "test" and, where there is one, "valid", and the inputs that a network has of them."""
+
+    def __init__(self, recipe: Recipe, mnist: data.Mnist):
+        train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
+        self.digits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
+        scale = mnist.scale
+        self.inputs = {name: data.prepare(part.images, recipe, scale) for name, part in self.digits.items()}
 
 
 class TrainingError(Exception):
@@ -36,28 +46,30 @@ def fit(
     They are drawn in the order of the plain pipeline, so its printed digits come out: first the network's, then in each
     epoch the training loader's two seeds and those of three evaluation passes.
     """
-    train, valid = data.split(mnist.train, recipe.validation, fold=recipe.fold, train=recipe.train_images)
-    splits = {"train": train, "test": mnist.test} | ({"valid": valid} if recipe.validation else {})
-    scale = mnist.scale
-    inputs = {name: data.prepare(digits.images, recipe, scale) for name, digits in splits.items()}
-    with _repeatable(seed, device):
-        step = Step(recipe, inputs["train"])
+    gpu = device.type == "cuda"
+    splits = turns.shared(Splits, recipe, mnist) if gpu else Splits(recipe, mnist)
+    train, inputs = splits.digits["train"], splits.inputs["train"]
+    with turns.repeatable(seed, device) if gpu else _repeatable(seed) as turn:
+        step = Step(recipe, inputs)
         done = {"history": [], "best": (-1.0, 0.0), "kept": {"epoch": 0}}
         if past:
             step.restore(past["step"])
             done = {key: past[key] for key in done}
+        pass_over = partial(train_epoch, step, inputs, train.labels)
+        if gpu:
+            pass_over = cuda.Graphs(step, inputs, train.labels, turn)
         for row in done["history"]:
             on_epoch(row)
         while (epoch := len(done["history"])) < recipe.epochs:
             if recipe.patience and epoch - 1 - done["kept"]["epoch"] >= recipe.patience:
                 break
             batches = data.epoch_order(len(train), recipe.shuffle).to(device).split(recipe.batch_size)
-            losses, rates = train_epoch(step, inputs["train"], train.labels, batches, strength_in(recipe, epoch))
+            losses, rates = pass_over(batches, strength_in(recipe, epoch))
             row = dict.fromkeys(HISTORY_KEYS) | {"epoch": epoch}
             row["train_loss"] = _mean_loss(losses, rates, len(train), f"{recipe.name} with seed {seed}", epoch)
             for _ in range(4):  # the plain loop's passes over the test, the shuffled training and the test loader
                 data.draw_seed()
-            predictions = _evaluate(step.network, splits, inputs, row)
+            predictions = _evaluate(step.network, splits, row)
             done["history"].append(row)
             score = (row["valid_accuracy"], -row["valid_loss"]) if recipe.validation else (float(epoch), 0.0)
             if score > done["best"]:
@@ -69,12 +81,9 @@ def fit(
 
 
 @contextmanager
-def _repeatable(seed: int, device: torch.device) -> Iterator[None]:
-    """Random numbers of this seed, and those of before at the end; a GPU repeats its digits too."""
-    # enabled must be said, since flags() would switch cuDNN off
-    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-    current = torch.cuda.device(device) if device.type == "cuda" else nullcontext()  # the one that graphs capture
-    with exact, current, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+def _repeatable(seed: int) -> Iterator[None]:
+    """Random numbers of this seed, and those of before at the end."""
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
 
@@ -84,15 +93,16 @@ def strength_in(recipe: Recipe, epoch: int) -> float:
     return min(1.0, (recipe.epochs - 1 - epoch) / (recipe.calm * recipe.epochs)) if recipe.calm else 1.0
 
 
-def _evaluate(model: nn.Module, splits: dict[str, data.Digits], inputs: dict[str, Tensor], row: dict) -> Tensor:
+def _evaluate(model: nn.Module, splits: Splits, row: dict) -> Tensor:
     """Put the splits' accuracies and losses into the row; the test logits."""
-    for name, digits in splits.items():
-        logits, labels = models.predict(model, inputs[name]).cpu(), digits.labels.cpu()
-        row[f"{name}_accuracy"] = (logits.argmax(1) == labels).double().mean().item()
+    for name, digits in splits.digits.items():
+        inputs = splits.inputs[name]
+        logits = models.predict(model, inputs, batch=5000 if inputs.is_cuda else 250)
+        row[f"{name}_accuracy"] = (logits.argmax(1) == digits.labels).cpu().double().mean().item()
         if name != "train":  # the training loss is the running mean of the epoch
-            row[f"{name}_loss"] = F.cross_entropy(logits.double(), labels).item()
+            row[f"{name}_loss"] = F.cross_entropy(logits.cpu().double(), digits.labels.cpu()).item()
         if name == "test":
-            predictions = logits
+            predictions = logits.cpu()
     return predictions
 
 
@@ -122,7 +132,8 @@ class Step:
 
     def __init__(self, recipe: Recipe, inputs: Tensor):
         self.recipe = recipe
-        self.model = models.build(recipe).to(inputs.device, memory_format=torch.channels_last)
+        layout = torch.contiguous_format if inputs.is_cuda else torch.channels_last  # whichever is faster there
+        self.model = models.build(recipe).to(inputs.device, memory_format=layout)
         _check(recipe, self.model, inputs[:2])
         self.optimizer = make_optimizer(recipe, self.model)
         self.schedule = make_schedule(recipe, self.optimizer, math.ceil(len(inputs) / recipe.batch_size))
@@ -132,9 +143,6 @@ class Step:
         self.parts = [part for part in (self.model, self.optimizer, self.schedule, self.average) if part]
         kind = inputs.device.type  # a step draws random numbers of the CPU and of this device
         self.generators = [torch] if kind == "cpu" else [torch, getattr(torch, kind)]
-        self.forward = self.model
-        if kind == "cuda":
-            self.forward = _graphed(self.model, inputs[: recipe.batch_size])
 
     @property
     def network(self) -> nn.Module:
@@ -143,15 +151,20 @@ class Step:
 
     def __call__(self, inputs: Tensor, labels: Tensor, strength: float) -> Tensor:
         """The batch's mean loss, label smoothing included, of images augmented with that strength."""
-        logits = self.forward(augment(inputs, self.recipe.augmentation, strength))
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        loss = self.learn(inputs, labels, strength)
         if self.schedule:
             self.schedule.step()
         if self.average:
             self.average.update_parameters(self.model)
+        return loss
+
+    def learn(self, inputs: Tensor, labels: Tensor, strength: float | Tensor) -> Tensor:
+        """The optimizer's share of a step; the batch's mean loss."""
+        logits = self.model(augment(inputs, self.recipe.augmentation, strength))
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
         return loss.detach()
 
     def state(self) -> dict:
@@ -186,13 +199,6 @@ def _check(recipe: Recipe, model: nn.Module, inputs: Tensor) -> None:
             f"recipe {recipe.name}: of images {list(inputs.shape)} {recipe.model_name} makes {made}, and not logits "
             f"{[len(inputs), data.CLASSES]}{hint}"
         )
-
-
-def _graphed(model: nn.Module, batch: Tensor) -> Callable[[Tensor], Tensor]:
-    """The network in training mode, whole batches as CUDA graphs: with small ones a GPU waits for its launches."""
-    plain = model.forward
-    graph = torch.cuda.make_graphed_callables(model.train(), (batch.clone(),))
-    return lambda x: graph(x) if len(x) == len(batch) else plain(x)
 
 
 def train_epoch(
