@@ -14,6 +14,7 @@ from string import Template
 import nbformat
 from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from PIL import Image
 
 from mnist_helpers.colab import ColabError
 from mnist_helpers.files import project_path
@@ -132,9 +133,17 @@ def _chapter(path: Path):
         for output in cell.outputs:
             output.get("metadata", {}).pop("report", None)  # only the PDF needs it
             if "data" in output:
-                best = [kind for kind in (*BEST, *output.data) if kind in output.data][:1]
-                output.data = {kind: output.data[kind] for kind in best}
+                kind = next(kind for kind in (*BEST, *output.data) if kind in output.data)
+                output.data = {kind: _few_colours(output.data[kind]) if kind == BEST[0] else output.data[kind]}
     return notebook
+
+
+def _few_colours(png: str) -> str:
+    """A picture, in base64, with 64 colours: to be seen until the cell is run."""
+    content = io.BytesIO()
+    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    picture.quantize(64, dither=Image.Dither.NONE).save(content, "png", optimize=True)
+    return base64.b64encode(content.getvalue()).decode()
 
 
 def _payload(chapters: dict) -> bytes:
