@@ -53,8 +53,9 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     shutil.rmtree(out, ignore_errors=True)
     # the kernels inherit these; one thread each, since two kernels of all threads would be far slower than one
     os.environ |= {OUT: str(out), SEEDS: str(n), "OMP_NUM_THREADS": "1"}
-    print(f"Notebooks: {len(chapters)}, seeds: {n}. With nothing trained yet, all take about 20 minutes on two idle")
-    print("cores. Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
+    minutes = "5 minutes for each seed" if numbers == [0] else "20 minutes, for all notebooks,"
+    print(f"Notebooks: {len(chapters)}, seeds: {n}. With nothing trained yet, about {minutes} on two idle cores.")
+    print("Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
     start, about = time.perf_counter(), {}
     if not numbers or 0 in numbers:  # before the notebooks run, so no core is idle
         jobs = recipes.live(range(FIRST_SEED, FIRST_SEED + n), hand_in=numbers == [0])
@@ -67,7 +68,7 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     where = project_path(".") if full else out
     seconds = time.perf_counter() - start
     names = ", ".join(path.name for path in pdfs)
-    print(f"done in {seconds:.0f} s: {names}, notebooks, figures and results.json are under {where}")
+    print(f"done in {seconds:.0f} s: {names}, notebooks and figures are under {where}")
 
 
 def _made(runs: list[Run]) -> dict:

@@ -1,6 +1,7 @@
 """report.toml: what a student edits, read and checked once."""
 
 import difflib
+import re
 import sys
 from dataclasses import dataclass, fields, replace
 from datetime import date as Date
@@ -83,5 +84,5 @@ def checked(values: dict, where: str) -> Settings:
 
 
 def language_of(name: str) -> str:
-    """Of a notebook by its name: "ko" where it ends in _ko, else "en"."""
-    return "ko" if name.endswith("_ko") else "en"
+    """Of a notebook by its name: "ko" for 00_report_ko and its copies, such as 00_report_ko-Copy1, else "en"."""
+    return "ko" if re.search(r"_ko(?![a-z])", name) else "en"

@@ -173,6 +173,20 @@ def test_no_picture_is_shown_without_its_caption(language):
         assert all("label" in output.metadata.get("report", {}) for output in outputs), cell.source
 
 
+def test_no_name_is_used_after_another_cell_has_given_it_another_meaning(language):
+    """So a cell that is run again, alone, shows what it showed before."""
+    given, read = {}, {}
+    for index, cell in enumerate(cell for cell in notebook(language).cells if cell.cell_type == "code"):
+        body = [part for part in ast.parse(cell.source).body if not isinstance(part, (ast.FunctionDef, ast.ClassDef))]
+        names = [node for part in body for node in ast.walk(part) if isinstance(node, ast.Name)]
+        here = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        for name in {node.id for node in names if isinstance(node.ctx, ast.Load)} - here:
+            read.setdefault(name, []).append(index)
+        for name in here:
+            given.setdefault(name, []).append(index)
+    assert not [name for name in read if len(given.get(name, [])) > 1 and name not in ("name", "caption", "key")]
+
+
 def test_open_cells_are_what_a_student_learns_from(language):
     opened = [
         cell.source
