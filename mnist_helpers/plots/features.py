@@ -14,7 +14,7 @@ from torch import Tensor
 from mnist_helpers.plots import COLOURS, PAGE, WIDTH, bare, note
 
 ON_WHITE = {"boxstyle": "circle,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.8}
-DIGIT = {"ha": "center", "va": "center_baseline", "fontsize": 11, "fontweight": 600, "bbox": ON_WHITE}
+DIGIT = {"ha": "center", "va": "center_baseline", "fontsize": 11, "bbox": ON_WHITE}
 SIGNED = "cividis_r"  # negative yellow, zero grey, positive dark blue: the lighter the less, in colour and in grey
 
 
