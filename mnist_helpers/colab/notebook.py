@@ -53,8 +53,8 @@ from mnist_helpers import colab
 
 colab.settle(NAME, STUDENT_ID, DATE, SEEDS, KEEP_TRAININGS_IN_GOOGLE_DRIVE)"""
 
-# how long the hand-in takes: measured on two cores of a server, estimated for Colab's T4
-MINUTES = "Two CPU cores: about 6 minutes with one, 15 with three. A T4 GPU: about 4 and 9 (estimated)."
+# the hand-in, which runs twice: 4 minutes were measured for a seed and one run on two cores; the rest is estimated
+MINUTES = "On two CPU cores about 6 minutes with one and 12 with three, on a T4 GPU about 4 and 6 (estimates)."
 
 HAND_IN = """#@title Make the hand-in and download it: it runs once more, with the trainings finished above
 from mnist_helpers import colab

@@ -53,7 +53,7 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
     shutil.rmtree(out, ignore_errors=True)
     # the kernels inherit these; one thread each, since two kernels of all threads would be far slower than one
     os.environ |= {OUT: str(out), SEEDS: str(n), "OMP_NUM_THREADS": "1"}
-    minutes = "5 minutes for each seed" if numbers == [0] else "20 minutes, for all notebooks,"
+    minutes = "4 minutes for each seed" if numbers == [0] else "20 minutes, for all notebooks,"
     print(f"Notebooks: {len(chapters)}, seeds: {n}. With nothing trained yet, about {minutes} on two idle cores.")
     print("Finished trainings are kept in runs/: after Ctrl-C the same command goes on there.", flush=True)
     start, about = time.perf_counter(), {}
