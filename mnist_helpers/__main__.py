@@ -71,7 +71,7 @@ def _colab(options) -> None:
 
 
 def _train(options) -> None:
-    from mnist_helpers.training import jobs, recipes, train_many
+    from mnist_helpers.training import recipes, torchrun, train_many
 
     def show(trained) -> None:
         for rank, run in trained:
@@ -80,8 +80,8 @@ def _train(options) -> None:
             print(run.log(), flush=True)
 
     recipe = recipes.get(options.recipe)
-    if jobs.is_launched():
-        jobs.train_share([(recipe, seed) for seed in options.seeds], show)
+    if torchrun.is_launched():
+        torchrun.train_share([(recipe, seed) for seed in options.seeds], show)
     else:
         show((None, run) for run in train_many(recipe, options.seeds))
 

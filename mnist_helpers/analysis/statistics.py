@@ -169,18 +169,6 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, flo
     return only_a, only_b, p
 
 
-def paired_difference(correct_a: np.ndarray, correct_b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """(difference a - b, low, high) in points of accuracy: bootstrap over the images, answers kept in pairs.
-
-    correct_*: [N] bool, or the share of seeds that get each image right. 2,000 resamples, 95 %, percentiles.
-    """
-    difference = 100 * (np.asarray(correct_a, dtype=float) - np.asarray(correct_b, dtype=float))
-    interval = stats.bootstrap(
-        (difference,), np.mean, n_resamples=2000, batch=100, method="percentile", rng=np.random.default_rng(seed)
-    ).confidence_interval
-    return float(difference.mean()), float(interval.low), float(interval.high)
-
-
 def shifted_probabilities(model: nn.Module, inputs: Tensor, reach: int = 1) -> Tensor:
     """Mean class probabilities [N, 10] over all shifts of inputs [N, 1, S, S] by up to `reach` pixels in x and y."""
     size, steps = inputs.shape[-1], range(2 * reach + 1)

@@ -16,7 +16,7 @@ from mnist_helpers.studies.contents import FOLDS as FOLDS
 from mnist_helpers.studies.contents import STUDIES, Study
 from mnist_helpers.studies.contents import SWEEP as SWEEP
 from mnist_helpers.studies.contents import TOGETHER as TOGETHER
-from mnist_helpers.training import jobs, loop, runs
+from mnist_helpers.training import jobs, loop, runs, torchrun
 from mnist_helpers.training.jobs import Job
 from mnist_helpers.training.recipe import Recipe
 from mnist_helpers.training.runs import Run, format_environment
@@ -47,13 +47,13 @@ def run(studies: list[Study]) -> None:
 
     Under torchrun every rank trains its share, and the first writes; after an interruption there, runs/ has it.
     """
-    say = print if jobs.is_first() else lambda *_, **__: None
+    say = print if torchrun.is_first() else lambda *_, **__: None
     say(_estimate([job for study in studies for job in _missing(study)]), flush=True)
     for study in studies:
         missing = _missing(study)  # those that an earlier study has trained are no longer
         say(f"study {study.name}: {len(missing)} of {len(study.jobs)} trainings to do", flush=True)
-        if jobs.is_launched():
-            jobs.train_share(missing, lambda trained, study=study: _keep(study, [run for _, run in trained]))
+        if torchrun.is_launched():
+            torchrun.train_share(missing, lambda trained, study=study: _keep(study, [run for _, run in trained]))
             continue
         try:
             jobs.train_jobs(missing)

@@ -1,19 +1,14 @@
-"""train(recipe, seed) -> Run: a finished run is reused, an unfinished one goes on; many of them, one a core.
+"""train(recipe, seed) -> Run: a finished run is reused, an unfinished one goes on; many of them, one a core."""
 
-On many machines torchrun starts the ranks; each trains its share, and all know the results.
-"""
-
-import atexit
 import os
 import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from functools import cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -21,7 +16,6 @@ from unittest.mock import patch
 
 import cloudpickle  # also takes the classes of a notebook to other processes
 import torch
-import torch.distributed as dist
 
 from mnist_helpers import data as digits
 from mnist_helpers.data import Mnist
@@ -257,40 +251,3 @@ def _work(packed: bytes) -> Exception | None:
         _train(*pickle.loads(packed), mnist, on_epoch)
     except Exception as error:  # one of a notebook's own could not be read back
         return error if hasattr(error, "exit_code") else TrainingError(f"{type(error).__name__}: {error}")
-
-
-def is_launched() -> bool:
-    """Was this process started by torchrun?"""
-    return dist.is_available() and dist.is_torchelastic_launched()
-
-
-def is_first() -> bool:
-    """Is this the rank that writes and prints? Outside of torchrun: yes."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def train_share(jobs: Sequence[Job], on_end: Callable[[list[tuple[int, Run]]], None]) -> None:
-    """Train this rank's share of the first rank's jobs; the first then calls on_end with [(rank, run)] of all ranks.
-
-    A rank is one core or one GPU. Finished runs are reused. After a failure the others are still trained; at the end
-    TrainingError names all that failed.
-    """
-    if not dist.is_initialized():  # once a process: a group made anew would meet the old one's addresses
-        dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
-        atexit.register(dist.destroy_process_group)
-    rank, ranks, trained, failures = dist.get_rank(), dist.get_world_size(), [], []
-    gpus = torch.cuda.device_count()
-    device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
-    shared = [list(jobs)]
-    dist.broadcast_object_list(shared)  # machines may have different files, and so miss different trainings
-    for recipe, seed in shared[0][rank::ranks]:
-        try:
-            trained.append((rank, train(recipe, seed, device=device, on_epoch=lambda row: None)))
-        except TrainingError as error:
-            failures.append(str(error))
-    parts = [None] * ranks
-    dist.all_gather_object(parts, (trained, failures))
-    if is_first():
-        on_end([entry for part, _ in parts for entry in part])
-    if failures := [entry for _, part in parts for entry in part]:
-        raise TrainingError(f"{len(failures)} trainings failed: {'; '.join(failures)}")
