@@ -11,7 +11,8 @@ import traitlets
 from PIL import Image
 from torch import Tensor
 
-from mnist_helpers.digit.photo import DigitError, probabilities, to_mnist
+from mnist_helpers.digit.answers import probabilities
+from mnist_helpers.digit.photo import DigitError, to_mnist
 from mnist_helpers.plots import colour
 
 NETWORKS = {"LeNet-5": "best-lenet5", "MLP": "best-mlp"}

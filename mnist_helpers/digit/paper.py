@@ -2,12 +2,15 @@
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
+from scipy import ndimage, spatial
 
 SMALL = 96  # pixels: the longer side on which paper and desk are told apart; strokes are nearly gone
 DESK = 0.5  # of the paper's brightness: darker than this is a desk or a frame; lighter may be paper in the shadow
-COARSE = 24  # pixels: the longer side on which the light is followed
-DARKEST = 0.3  # of white: paper in a shadow is taken to be at least as light
+CONVEX = 0.945  # of the area of its convex hull: a sheet has at least so much, seen from any side
+SHARP = 0.9  # of the step from desk to paper, or to a shadow with an edge, lies at that edge
+FAINTEST = 0.13  # of the paper's brightness: paler ink than this is no ink
+COARSE = 32  # pixels: the longer side on which the light is followed
+DARKEST = 0.5  # of white: paper in a shadow is taken to be at least as light
 LINE = 0.8  # of its way from edge to edge of the paper: so much of it is to be seen of a straight line
 
 
@@ -20,15 +23,21 @@ def find_strokes(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:
     red, green, blue = np.moveaxis(rgb, 2, 0)
     dark = np.minimum(np.minimum(red, green), blue)  # a yellow pen is dark in blue only
     sheets, cut = _sheets(dark)
-    values, background = dark, _background(dark, sheets)
+    paper = np.any(sheets, 0)
+    darkness = _below(_background(dark, sheets), dark)
+    if cut and strongest(darkness[paper]) < FAINTEST:  # what seemed to be paper may be a thick stroke, light on dark
+        sheets, cut, paper = [np.ones_like(paper)], [], np.ones_like(paper)
+        darkness = _below(_background(dark, sheets), dark)
     if sheets[0].all():  # no desk, no shadow's edge: it may be a blackboard
         light = 1 - np.maximum(np.maximum(red, green), blue)
-        behind = _background(light, sheets)
-        if strongest(behind - light) > strongest(background - dark):
-            values, background = light, behind
-    paper = np.any(sheets, 0)
-    darkness = np.clip((background - values) / np.maximum(background, DARKEST), 0, 1)
+        behind, behind_dark = _background(light, sheets), _background(dark, sheets)
+        if strongest(behind - light) > strongest(behind_dark - dark):
+            darkness = _below(behind, light)
     return np.where(paper, darkness, 0), paper, cut
+
+
+def _below(background: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.clip((background - values) / np.maximum(background, DARKEST), 0, 1)
 
 
 def strongest(darkness: np.ndarray) -> float:
@@ -48,15 +57,29 @@ def _sheets(dark: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
         return [whole], []
     labels, _ = ndimage.label(bright)
     sheet = labels == 1 + np.argmax(np.bincount(labels.flat)[1:])
-    solid = ndimage.binary_erosion(sheet, iterations=8).any()
+    solid = ndimage.minimum_filter(sheet, 19, mode="constant").any()
     sheet = ndimage.binary_fill_holes(sheet)
     border = np.pad(np.zeros(np.subtract(sheet.shape, 2), bool), 1, constant_values=True)
-    if not solid or (~sheet)[border].mean() < 0.08 or _step(small, sheet) < 0.6:
+    if (
+        not solid
+        or (ratio < DESK and _convexity(sheet) < CONVEX)
+        or (~sheet)[border].mean() < 0.08
+        or _step(small, sheet) < SHARP
+    ):
         return [whole], []
     if ratio > DESK:
         return [_enlarged(ndimage.binary_dilation(side), dark.shape) for side in (sheet, ~sheet)], []
     inside = ndimage.binary_erosion(sheet, np.ones((3, 3)), iterations=2, border_value=1)
     return [_enlarged(inside, dark.shape)], ["what lies around the paper"]
+
+
+def _convexity(region: np.ndarray) -> float:
+    """Its area as a share of its convex hull's: nearly 1 for a sheet of paper, less for most digits."""
+    y, x = np.nonzero(region)
+    if not np.ptp(y) or not np.ptp(x):
+        return 1.0
+    hull = spatial.ConvexHull(np.stack([x, y], 1))
+    return len(x) / (hull.volume + hull.area / 2)  # of pixels' middles
 
 
 def _halves(values: np.ndarray) -> tuple[np.ndarray, float]:
@@ -69,6 +92,7 @@ def _halves(values: np.ndarray) -> tuple[np.ndarray, float]:
 
 def _step(values: np.ndarray, sheet: np.ndarray) -> float:
     """How much of the difference between inside and outside lies at the sheet's edge: less in a soft shadow."""
+
     def ring(side: np.ndarray) -> np.ndarray:
         return values[ndimage.binary_erosion(side, iterations=2) & ~ndimage.binary_erosion(side, iterations=5)]
 
@@ -87,7 +111,7 @@ def _background(values: np.ndarray, sheets: list[np.ndarray]) -> np.ndarray:
         if part.any():
             nearest = ndimage.distance_transform_edt(~part, return_distances=False, return_indices=True)
             filled = coarse[tuple(nearest)]
-            smooth = ndimage.median_filter(filled, 15, mode="nearest")  # wide, so a soft shadow is no ink
+            smooth = ndimage.percentile_filter(filled, 60, 21, mode="nearest")  # wide, so a soft shadow is no ink
             lowest[sheet] = np.minimum(lowest, _enlarged(smooth, values.shape))[sheet]
     return lowest
 
@@ -105,7 +129,8 @@ def _level_lines(mask: np.ndarray, inside: np.ndarray) -> np.ndarray:
     runs, _ = ndimage.label(mask, [[0, 1, 0]] * 3)  # along columns
     height = np.bincount(runs.flat)[runs]
     thin = mask & (height <= max(3, 0.02 * max(mask.shape)))
-    segments, _ = ndimage.label(ndimage.maximum_filter(thin, (3, 9)))
+    joined = ndimage.minimum_filter(ndimage.maximum_filter(thin, (3, 9)), (1, 23))  # without what crosses
+    segments, _ = ndimage.label(ndimage.maximum_filter(joined, (1, 23)))
     found, rows, columns = np.zeros_like(mask), np.arange(len(mask))[:, None], np.arange(mask.shape[1])
     for k, box in enumerate(ndimage.find_objects(segments), 1):
         part = (segments[box] == k) & thin[box]

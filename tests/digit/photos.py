@@ -1,7 +1,7 @@
 """Synthetic photos of a digit as people take them, of many kinds; `python tests/digit/photos.py` prints a table.
 
-Strokes are MNIST's digits, enlarged. The table is of test digits, which only measure; what `photo` decides by was chosen
-on photos of training digits.
+Strokes are MNIST's digits, enlarged. The table is of test digits, which only measure; what `classify` decides by was
+chosen on photos of training digits.
 """
 
 import io
@@ -17,12 +17,13 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 SIZE = (600, 460)  # of most pictures: width and height, pixels
+FLAT = (1, -1), (-1, 1)
 WHITE, BLACK = (243, 242, 238), (35, 34, 38)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """make: (generator, digits uint8 [3, 28, 28], of which the first is meant) -> picture; read: False to be refused."""
+    """make: (generator, digits uint8 [3, 28, 28], the first is meant) -> picture; read: False to be refused."""
 
     make: Callable
     read: bool = True
@@ -56,7 +57,7 @@ def glyph(rng, image: np.ndarray, height: int) -> np.ndarray:
 
 def paper(rng, colour=WHITE, size=SIZE) -> np.ndarray:
     """float [H, W, 3]: a sheet with a little light from one side."""
-    grey = sum(np.linspace(*rng.uniform(0.94, 1.02, 2), n).reshape(shape) for n, shape in zip(size, ((1, -1), (-1, 1))))
+    grey = sum(np.linspace(*rng.uniform(0.94, 1.02, 2), n).reshape(to) for n, to in zip(size, FLAT, strict=True))
     return np.asarray(colour, np.float32) * (grey / 2)[..., None].astype(np.float32)
 
 
@@ -73,7 +74,7 @@ def write(rng, page, image, colour=BLACK, share=(0.3, 0.65), room=0.06) -> tuple
     """One digit anywhere on the page; share: its height in the page's; returns its box: left, top, right, bottom."""
     height, width = page.shape[:2]
     strokes = glyph(rng, image, int(rng.uniform(*share) * height))
-    free = [max(n - m, 0) for n, m in zip((width, height), strokes.shape[::-1])]
+    free = [max(n - m, 0) for n, m in zip((width, height), strokes.shape[::-1], strict=True)]
     x, y = (int(rng.uniform(room, 1 - room) * n) for n in free)
     ink(page, strokes, colour, (x, y))
     return x, y, x + strokes.shape[1], y + strokes.shape[0]
@@ -103,7 +104,9 @@ def rule(rng, page, colour, spacing: int, width: int = 2, grid: bool = False, ti
 
 def taken(rng, page, noise: float = 3, blur: float = 0.6) -> Image.Image:
     """What the camera makes of a page."""
-    page = ndimage.gaussian_filter(page, (blur, blur, 0), truncate=2) + noise * rng.standard_normal(page.shape, np.float32)
+    page = ndimage.gaussian_filter(page, (blur, blur, 0), truncate=2) + noise * rng.standard_normal(
+        page.shape, np.float32
+    )
     return Image.fromarray(page.clip(0, 255).astype(np.uint8))
 
 
@@ -112,7 +115,7 @@ def put_on(rng, page, desk: np.ndarray, corners) -> np.ndarray:
     h, w = page.shape[:2]
     there = np.asarray(corners, float) * (w, h)
     rows = []
-    for (x, y), (u, v) in zip(there, ((0, 0), (w, 0), (w, h), (0, h))):
+    for (x, y), (u, v) in zip(there, ((0, 0), (w, 0), (w, h), (0, h)), strict=True):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
     target = np.array([0, 0, w, 0, w, h, 0, h], float)
     how = np.linalg.solve(np.array(rows), target)
