@@ -16,10 +16,13 @@ from mnist_helpers.training import models
 NETWORKS = "best-lenet5", "best-mlp"
 # chosen on photos of training digits; label smoothing keeps nearly all probabilities of both below 0.95
 SURE = 0.3  # an answer's mean probability over both networks and some views of the digit
-TWO = 1.15  # see `check`
+TWO = 1.1  # see `check`
 # how each view's pixels are taken from the image: turned, made narrower and wider, lower, and slanted
 VIEWS = [[[1, 0], [0, 1]], [[0.99, -0.14], [0.14, 0.99]], [[0.99, 0.14], [-0.14, 0.99]], [[1.12, 0], [0, 1]],
          [[0.9, 0], [0, 1]], [[1, 0], [0, 1.12]], [[1, 0.12], [0, 1]], [[1, -0.12], [0, 1]]]  # fmt: skip
+
+LARGE = 112  # pixels: the longer side of a digit that is cut in two
+SLANTS = -0.4, -0.2, 0, 0.2, 0.4  # of the cuts: columns a row
 
 _network = cache(training.pretrained)  # a drawing is read many times a second
 
@@ -34,12 +37,13 @@ def _read(images: Tensor, network: str) -> Tensor:
     return models.predict(model, data.prepare(images, recipe)).softmax(1)
 
 
-def check(image: Tensor, digit: int) -> None:
-    """DigitError where the image, uint8 [28, 28], may show two digits, or none that the networks are sure of.
+def check(ink: np.ndarray, image: Tensor, digit: int) -> None:
+    """DigitError where a sign may be two digits, or none that the networks are sure of.
 
+    ink: float [H, W]; image: the uint8 [28, 28] made of it; digit: the answer.
     Two digits that touch are wide, their halves are digits, and the whole is not one in every view of it.
     """
-    views, halves = _views(image), _halves(image)
+    views, halves = _views(image), _halves(ink)
     both = torch.stack([_read(torch.cat([views, *halves]), network) for network in NETWORKS]).double()
     whole, parts = both[:, : len(views), digit], both[:, len(views) :].mean(0).amax(1)
     two = float(parts.view(-1, 2).amin(1).max()) if len(parts) else 0.0
@@ -58,20 +62,20 @@ def _views(image: Tensor) -> Tensor:
     return views[:, 0].round().to(torch.uint8)
 
 
-def _halves(image: Tensor) -> list[Tensor]:
-    """uint8 [2, 28, 28] each: left and right of a cut through the least ink near the middle, upright or slanted."""
-    large = np.asarray(Image.fromarray(image.numpy()).resize((112, 112), Image.Resampling.BICUBIC))
-    large, found = np.where(large < 40, 0, large), []
+def _halves(ink: np.ndarray) -> list[Tensor]:
+    """uint8 [2, 28, 28] each: left and right of cuts through the least ink near the middle, upright or slanted."""
+    image = Image.fromarray((255 * ink).astype(np.uint8))
+    image.thumbnail((LARGE, LARGE), Image.Resampling.BOX)
+    large, found = np.asarray(image) / 255, []
     y, x = np.indices(large.shape)
-    height = np.ptp(np.flatnonzero(large.any(1)))
-    for slant in (-0.3, 0, 0.3):
-        column = np.rint(x + slant * (y - 56)).astype(int)
-        ink = np.bincount(column.ravel() + 56, large.ravel())
-        first, last = np.flatnonzero(ink)[[0, -1]]
+    for slant in SLANTS:
+        column = np.rint(x + slant * y).astype(int)
+        column -= column.min()
+        amount = np.bincount(column.ravel(), large.ravel())
+        first, last = np.flatnonzero(amount)[[0, -1]]
         quarter = (last - first) // 4
-        middle = np.arange(first + quarter, last - quarter + 1)
-        at = middle[np.argmin(ink[middle])] - 56
+        at = first + quarter + np.argmin(amount[first + quarter : last - quarter + 1])
         sides = [np.where(side, large, 0) for side in (column < at, column >= at)]
-        if all(side.any() and np.ptp(np.flatnonzero(side.any(1))) >= height / 2 for side in sides):
+        if all(side.any() and np.ptp(np.flatnonzero(side.any(1))) >= len(large) / 2 for side in sides):
             found.append(torch.stack([mnist_form(side) for side in sides]))
     return found

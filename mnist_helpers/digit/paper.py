@@ -11,6 +11,7 @@ SHARP = 0.9  # of the step from desk to paper, or to a shadow with an edge, lies
 FAINTEST = 0.13  # of the paper's brightness: paler ink than this is no ink
 COARSE = 32  # pixels: the longer side on which the light is followed
 DARKEST = 0.5  # of white: paper in a shadow is taken to be at least as light
+SHORTEST = 0.12  # of the picture's width: a shorter piece of a line is not followed
 LINE = 0.8  # of its way from edge to edge of the paper: so much of it is to be seen of a straight line
 
 
@@ -131,22 +132,24 @@ def _level_lines(mask: np.ndarray, inside: np.ndarray) -> np.ndarray:
     thin = mask & (height <= max(3, 0.02 * max(mask.shape)))
     joined = ndimage.minimum_filter(ndimage.maximum_filter(thin, (3, 9)), (1, 23))  # without what crosses
     segments, _ = ndimage.label(ndimage.maximum_filter(joined, (1, 23)))
-    found, rows, columns = np.zeros_like(mask), np.arange(len(mask))[:, None], np.arange(mask.shape[1])
+    found, columns = np.zeros_like(mask), np.arange(mask.shape[1])
     for k, box in enumerate(ndimage.find_objects(segments), 1):
         part = (segments[box] == k) & thin[box]
-        if box[1].stop - box[1].start < 0.12 * len(columns) or part.any(0).sum() < 9:
+        if box[1].stop - box[1].start < SHORTEST * len(columns) or part.any(0).sum() < 9:
             continue
         y, x = np.nonzero(part)
         at = np.polyval(np.polyfit(x, y, 1), columns - box[1].start) + box[0].start
-        y, x = np.nonzero(thin & (np.abs(rows - at) <= 4))  # all of the line, without what branches off
-        at = np.polyval(np.polyfit(x, y, 1), columns)
+        band = slice(max(int(at.min()) - 8, 0), max(int(at.max()) + 9, 0))  # of rows; the others are left alone
+        rows = np.arange(len(mask))[band, None]
+        y, x = np.nonzero(thin[band] & (np.abs(rows - at) <= 4))  # all of the line, without what branches off
+        at = np.polyval(np.polyfit(x, y + band.start, 1), columns)
+        near = np.abs(rows - at) <= 2.5
         nearest = np.clip(np.rint(at).astype(int), 0, len(mask) - 1)
         way = np.flatnonzero((np.abs(at - nearest) < 1) & inside[nearest, columns])
-        near = np.abs(rows - at) <= 2.5
-        seen, end = (mask & near).any(0)[way], max(2, len(way) // 30)
-        if len(way) > 0.12 * len(columns) and seen.mean() > LINE and seen[:end].any() and seen[-end:].any():
-            line = thin & near
-            found |= line & (height <= np.median(height[line]) + 2)
+        seen, end = (mask[band] & near).any(0)[way], max(2, len(way) // 30)
+        if len(way) > SHORTEST * len(columns) and seen.mean() > LINE and seen[:end].any() and seen[-end:].any():
+            line = thin[band] & near
+            found[band] |= line & (height[band] <= np.median(height[band][line]) + 2)
     return found
 
 

@@ -37,10 +37,11 @@ def classify(picture: str | Path | Image.Image, network: str = "best-lenet5") ->
     Any size and colour, dark on light or light on dark, transparent, turned by its EXIF data. DigitError, which
     says why, where there is no picture, no digit, more than one, or none that the networks are sure of.
     """
-    image, cut = _prepare(picture)
+    ink, cut = _ink(picture)
+    image = mnist_form(ink)
     answer = probabilities(image, network)
     digit = int(np.argmax(answer))
-    check(image, digit)
+    check(ink, image, digit)
     return Answer(digit, answer, image, tuple(cut))
 
 
@@ -50,11 +51,11 @@ def to_mnist(picture: str | Path | Image.Image) -> Tensor:
     After LeCun et al. 1998, section III.A; thin lines are made as wide as MNIST's thinnest first. DigitError where
     there is no picture, no digit or more than one.
     """
-    return _prepare(picture)[0]
+    return mnist_form(_ink(picture)[0])
 
 
-def _prepare(picture: str | Path | Image.Image) -> tuple[Tensor, list[str]]:
-    """What `to_mnist` makes of a picture, and what was cut away."""
+def _ink(picture: str | Path | Image.Image) -> tuple[np.ndarray, list[str]]:
+    """(the digit's ink, float [h, w] in 0 to 1, what was cut away around it) of a picture."""
     page = _open(picture)
     ink, box, cut = find_digit(_pixels(page))
     scale = max(page.size) / WORKING_SIZE
@@ -64,7 +65,7 @@ def _prepare(picture: str | Path | Image.Image) -> tuple[Tensor, list[str]]:
         near = page.crop((max(left - more, 0), max(top - more, 0), right + more, bottom + more))
         ink, _, more_cut = find_digit(_pixels(near))
         cut += [what for what in more_cut if what not in cut]
-    return mnist_form(ink), cut
+    return ink, cut
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
