@@ -55,7 +55,7 @@ def _one_sign(mask: np.ndarray, sheet: np.ndarray) -> tuple[np.ndarray, list[str
 
     if (inside & left).any() and sizes[inside].max() >= 0.3 * sizes[left].max():
         leave(~inside, "what touches the edge of the picture")
-    leave(np.array([k in _frames(labels, boxes, sizes) for k in range(n)], bool), "a frame around the digit")
+    leave(_frames(labels, boxes, sizes), "a frame around the digit")
     slim = np.array([max(map(_length, box)) > 12 * min(map(_length, box)) for box in boxes])
     leave(slim & ~inside, "a line at the edge")
     if not left.any():
@@ -81,15 +81,11 @@ def _length(side: slice) -> int:
     return side.stop - side.start
 
 
-def _frames(labels: np.ndarray, boxes: list, sizes: np.ndarray) -> set[int]:
-    """The numbers of those parts in whose hole another one lies that may be a digit."""
-    found = set()
-    for k, box in enumerate(boxes):
-        if sizes[k] < 0.1 * max(labels.shape):
-            continue
-        part = labels[box] == k + 1
-        hole = ndimage.binary_fill_holes(part) & ~part
-        others = np.unique(labels[box][hole])
-        if any(sizes[other - 1] > 0.25 * sizes[k] for other in others if other):
-            found.add(k)
+def _frames(labels: np.ndarray, boxes: list, sizes: np.ndarray) -> np.ndarray:
+    """bool [N]: those parts in whose hole another one lies that may be a digit."""
+    found = np.zeros(len(boxes), bool)
+    for k in np.flatnonzero(sizes >= 0.1 * max(labels.shape)):
+        part = labels[boxes[k]] == k + 1
+        inside = labels[boxes[k]][ndimage.binary_fill_holes(part) & ~part]
+        found[k] = any(sizes[other - 1] > 0.25 * sizes[k] for other in np.unique(inside[inside > 0]))
     return found
