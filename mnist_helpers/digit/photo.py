@@ -22,7 +22,7 @@ CLOSER = 72  # pixels of these: a smaller digit is looked at again from nearer
 class Answer:
     """What a network says of a picture. probabilities: float [10]; image: the uint8 [28, 28] that it saw.
 
-    warnings: what else was in the picture and was cut away, such as "ruled lines".
+    warnings: what else was in the picture and was cut away, such as "a frame around the digit".
     """
 
     digit: int
@@ -93,10 +93,10 @@ def _open(picture: str | Path | Image.Image) -> Image.Image:
         values = np.asarray(image, dtype=np.float64)
         values = np.nan_to_num(values - np.nanmin(values))
         image = Image.fromarray((255 * values / max(values.max(), 1e-9)).astype(np.uint8))
-    if image.mode == "P" or image.mode == "1":
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if image.mode in ("P", "PA", "1"):
+        image = image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
     image = image.reduce(max(1, max(image.size) // LARGE))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+    if image.mode in ("RGBA", "LA") or "transparency" in image.info:
         image = image.convert("RGBA")
         grey, alpha = np.asarray(image.convert("L"), float), np.asarray(image.getchannel("A"), float) / 255
         # white paper under dark ink, black under light
