@@ -7,6 +7,7 @@ from scipy import ndimage, spatial
 SMALL = 96  # pixels: the longer side on which paper and desk are told apart; strokes are nearly gone
 DESK = 0.5  # of the paper's brightness: darker than this is a desk or a frame; lighter may be paper in the shadow
 CONVEX = 0.945  # of the area of its convex hull: a sheet has at least so much, seen from any side
+EVEN = 0.82  # of its middle brightness: nine tenths of a sheet have at least so much
 SHARP = 0.9  # of the step from desk to paper, or to a shadow with an edge, lies at that edge
 FAINTEST = 0.13  # of the paper's brightness: paler ink than this is no ink
 COARSE = 32  # pixels: the longer side on which the light is followed
@@ -59,15 +60,14 @@ def _sheets(dark: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
     labels, _ = ndimage.label(bright)
     sheet = labels == 1 + np.argmax(np.bincount(labels.flat)[1:])
     solid = ndimage.minimum_filter(sheet, 19, mode="constant").any()
+    even = small[ndimage.binary_erosion(sheet, iterations=2)] if solid else np.zeros(1)
     sheet = ndimage.binary_fill_holes(sheet)
-    border = np.pad(np.zeros(np.subtract(sheet.shape, 2), bool), 1, constant_values=True)
-    if (
-        not solid
-        or (ratio < DESK and _convexity(sheet) < CONVEX)
-        or (~sheet)[border].mean() < 0.08
-        or _step(small, sheet) < SHARP
-    ):
+    border = np.ones(sheet.shape, bool)
+    border[1:-1, 1:-1] = False
+    if not solid or (~sheet)[border].mean() < 0.08 or _step(small, sheet) < SHARP:
         return [whole], []
+    if ratio < DESK and (_convexity(sheet) < CONVEX or np.quantile(even, 0.1) < EVEN * np.median(even)):
+        return [whole], []  # a thick stroke, light on dark
     if ratio > DESK:
         return [_enlarged(ndimage.binary_dilation(side), dark.shape) for side in (sheet, ~sheet)], []
     inside = ndimage.binary_erosion(sheet, np.ones((3, 3)), iterations=2, border_value=1)
@@ -142,6 +142,8 @@ def _level_lines(mask: np.ndarray, inside: np.ndarray) -> np.ndarray:
         band = slice(max(int(at.min()) - 8, 0), max(int(at.max()) + 9, 0))  # of rows; the others are left alone
         rows = np.arange(len(mask))[band, None]
         y, x = np.nonzero(thin[band] & (np.abs(rows - at) <= 4))  # all of the line, without what branches off
+        if len(x) < 9:
+            continue
         at = np.polyval(np.polyfit(x, y + band.start, 1), columns)
         near = np.abs(rows - at) <= 2.5
         nearest = np.clip(np.rint(at).astype(int), 0, len(mask) - 1)
