@@ -60,9 +60,9 @@ def _one_sign(mask: np.ndarray, sheet: np.ndarray) -> tuple[np.ndarray, list[str
     leave(slim & ~inside, "a line at the edge")
     if not left.any():
         raise DigitError("No digit was found, only lines or specks. Write a digit, large and dark.")
-    main = np.argmax(sizes * left)
+    flat = np.array([_length(box[1]) > 4 * _length(box[0]) for box in boxes])  # as no digit is
+    main = np.argmax(sizes * (left & ~flat)) if (left & ~flat).any() else np.argmax(sizes * left)
     below = np.array([box[0].start >= boxes[main][0].stop for box in boxes])
-    flat = np.array([_length(box[1]) > 4 * _length(box[0]) for box in boxes])
     leave(below & flat, "a line below the digit")
     left &= areas >= 0.04 * areas[main]
     parts = np.isin(labels, 1 + np.flatnonzero(left))
