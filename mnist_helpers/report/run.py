@@ -35,11 +35,11 @@ class ReportError(Exception):
     exit_code = 1
 
 
-def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> None:
+def run_report(seeds: int | None = None, numbers: list[int] | None = None, strict: bool = False) -> None:
     """Execute the hand-in (number 0) and the chapters, print a line for each with its time, and make the PDFs.
 
     The full report (all of them, report.toml's seeds) replaces notebooks/, figures/, the PDFs and the README's table
-    once every notebook has run. With `seeds` or `numbers` all of it stays under build/.
+    once every notebook has run. With `seeds` or `numbers` all of it stays under build/. strict: see build_pdf.
     """
     settings = read_settings()
     typeset([Piece("title page")], settings, BIBLIOGRAPHY)  # a name that cannot be set is better known now
@@ -62,13 +62,12 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
         about = _made([*training.train_jobs(jobs).values()])
         print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
     run_chapters(chapters, out / "notebooks", about)
-    pdfs = build_pdfs([out / "notebooks" / path.name for path in chapters], out)
+    build_pdfs([out / "notebooks" / path.name for path in chapters], out, strict=strict)
     if full:
         publish(out)
     where = project_path(".") if full else out
     seconds = time.perf_counter() - start
-    names = ", ".join(path.name for path in pdfs)
-    print(f"done in {seconds:.0f} s: {names}, notebooks and figures are under {where}")
+    print(f"done in {seconds:.0f} s: PDFs, notebooks and figures are under {where}")
 
 
 def _made(runs: list[Run]) -> dict:

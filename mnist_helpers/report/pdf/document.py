@@ -16,7 +16,7 @@ from pandocfilters import Link, Math, Para, RawBlock, RawInline, Str, Strong, st
 
 from mnist_helpers.files import project_path
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
-from mnist_helpers.report.pdf.pieces import PdfError, Piece
+from mnist_helpers.report.pdf.pieces import PdfError, Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
 
 # In Korean a section's word follows its number, and particles follow both without a blank.
@@ -49,7 +49,7 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
     for warning in re.findall(r"Could not convert TeX math (.*?), rendering as TeX", warnings, re.S):
         formula = " ".join(warning.split())
         where = document.formulas.get(formula, "the report")
-        raise PdfError(f"{where}: the formula {formula} cannot be read. Write it in LaTeX that pandoc knows.")
+        warn(where, f"has a formula that is shown as its source: {formula}", "Write it in LaTeX that pandoc knows")
     for row in (row for item in document.items if item.get("kind") == "table" for row in item["rows"]):
         for cell in row:  # where a cell names a section and nothing else, paper has its page
             if found := REFERENCE.fullmatch(cell["text"]):

@@ -1,5 +1,6 @@
-"""Piece: what a cell, or the report itself, gives to the document; PdfError: what cannot become one."""
+"""Piece: what a cell, or the report itself, gives to the document; what cannot become one, or not as it looks."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,15 @@ class PdfError(ConversionException, ValueError):
     """Notebooks that cannot become a PDF, or one for Colab; the message names chapter and cell, and the remedy."""
 
     exit_code = 2
+
+
+class PdfWarning(UserWarning):
+    """What paper does not show as JupyterLab does; the message names notebook and cell, and the remedy."""
+
+
+def warn(where: str, what: str, advice: str) -> None:
+    """Such as warn("chapter 03_own, cell 4", "shows a GIF, of which paper has the first picture", "Save it as PNG")."""
+    warnings.warn(f"{where} {what}. {advice}.", PdfWarning, stacklevel=2)
 
 
 @dataclass(frozen=True)
