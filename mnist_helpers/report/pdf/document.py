@@ -12,11 +12,12 @@ from urllib.request import urlopen
 import bibtexparser
 from bibtexparser.bparser import BibTexParser
 from bs4 import BeautifulSoup
-from pandocfilters import Link, Math, Para, RawBlock, RawInline, Str, Strong, stringify, walk
+from pandocfilters import Link, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
 from mnist_helpers.files import project_path
+from mnist_helpers.report.pdf.formulas import Formulas, read
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
-from mnist_helpers.report.pdf.pieces import PdfError, Piece, warn
+from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import wrap
 
 # In Korean a section's word follows its number, and particles follow both without a blank.
@@ -44,12 +45,9 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
     """
     document = Document(pieces, build, bibliography)
     tree = read_html("".join(map(document.source, range(len(pieces)))))
+    document.formulas = Formulas(tree, pieces)
     tree["blocks"] = [document.section(block) for block in tree["blocks"]]
-    body, warnings = write_typst(walk(tree, document.mend, "typst", {}))
-    for warning in re.findall(r"Could not convert TeX math (.*?), rendering as TeX", warnings, re.S):
-        formula = " ".join(warning.split())
-        where = document.formulas.get(formula, "the report")
-        warn(where, f"has a formula that is shown as its source: {formula}", "Write it in LaTeX that pandoc knows")
+    body = write_typst(walk(tree, document.mend, "typst", {}))
     for row in (row for item in document.items if item.get("kind") == "table" for row in item["rows"]):
         for cell in row:  # where a cell names a section and nothing else, paper has its page
             if found := REFERENCE.fullmatch(cell["text"]):
@@ -63,7 +61,7 @@ class Document:
     def __init__(self, pieces: list[Piece], build: Path, bibliography: Path):
         self.pieces, self.build, self.level = pieces, build, 0
         self.items: list[dict] = []
-        self.formulas: dict[str, str] = {}  # LaTeX -> where
+        self.formulas: Formulas
         self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
         self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> Typst's label
         self.dead: list[str] = []  # references by number that lead nowhere
@@ -115,7 +113,8 @@ class Document:
             self.piece = self.pieces[int(about["piece"])]
             return RawBlock("typst", value[1])
         if key == "Span" and "whole" in about:
-            return self._math(about["element"], about["whole"])
+            tex, display = read(about)
+            return RawInline("typst", self.formulas.typst(self.piece, tex, display, self.add({"alt": tex})))
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
@@ -130,17 +129,6 @@ class Document:
         if key == "Str" and (number := re.fullmatch(r"(\(?)-(\d.*)", value)):  # Typst sees this only after a blank
             return Str(f"{number[1]}−{number[2]}")
         return None
-
-    def _math(self, kind: str, formula: str) -> list:
-        """A formula, with an item that holds its alternative text around it."""
-        formula = re.sub(r"\s*\n\s*", "\n", formula.strip())  # pandoc would not read one with an empty line
-        opening = RawInline("typst", f"#formula({self.add({'alt': formula})})[")
-        # pandoc would set it as one word, with the limit at its side
-        formula = re.sub(r"\\operatorname\*?\{arg\\[,;: ]\s*(max|min)\}", r"\\arg\\\1 ", formula)
-        for cases in re.findall(r"\\begin\{cases\}.*?\\end\{cases\}", formula, re.S):
-            formula = formula.replace(cases, cases.replace("&", r"&\quad "))  # Typst puts no space there
-        self.formulas.setdefault(" ".join(formula.split()), self.piece.where)
-        return [opening, Math({"t": kind}, formula), RawInline("typst", "]")]
 
     def _picture(self, url: str, alt: str, width: str) -> dict:
         if re.match(r"https?:", url):

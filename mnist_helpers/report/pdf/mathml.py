@@ -1,42 +1,39 @@
 """MathJax's MathML as Typst's words for formulas; formula.typ has the functions that Typst itself lacks."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from mnist_helpers.report.pdf.mathletters import (
+    CLASSES,
+    TEXCLASS,
+    UnknownFormula,
+    escape,
+    letters,
+    operator,
+    quote,
+    space,
+    style_of,
+    styled,
+    text_of,
+)
 from mnist_helpers.report.pdf.mathtables import RULES, lines, matrix, numbered_lines, spread
 
-TEXCLASS, VARIANT = "data-mjx-texclass", "data-mjx-variant"
-CLASSES = {
-    "OP": "large", "BIN": "binary", "REL": "relation", "OPEN": "opening", "CLOSE": "closing", "PUNCT": "punctuation",
-}  # fmt: skip
-VARIANTS = {
-    "normal": "upright(%s)", "bold": "bold(upright(%s))", "italic": "italic(%s)", "bold-italic": "bold(italic(%s))",
-    "double-struck": "bb(%s)", "script": "scr(%s)", "bold-script": "bold(scr(%s))", "fraktur": "frak(%s)",
-    "bold-fraktur": "bold(frak(%s))", "sans-serif": "sans(upright(%s))", "bold-sans-serif": "bold(sans(upright(%s)))",
-    "sans-serif-italic": "sans(italic(%s))", "sans-serif-bold-italic": "bold(sans(italic(%s)))",
-    "monospace": "mono(%s)", "-tex-calligraphic": "cal(%s)", "-tex-bold-calligraphic": "bold(cal(%s))",
-    "-tex-mathit": "italic(%s)",
-}  # fmt: skip
 # What stands over and under something, by its sign.
 OVER = {
-    "^": "hat", "~": "tilde", "¯": "macron", "→": "arrow", "←": "arrow.l", "↔": "arrow.l.r", "˙": "dot", "¨": "dot.double",
-    "⃛": "dot.triple", "⃜": "dot.quad", "´": "acute", "`": "grave", "˘": "breve", "ˇ": "caron", "˚": "circle",
+    "^": "hat", "~": "tilde", "¯": "macron", "→": "arrow", "←": "arrow.l", "↔": "arrow.l.r", "˙": "dot",
+    "¨": "dot.double", "⃛": "dot.triple", "⃜": "dot.quad", "´": "acute", "`": "grave", "˘": "breve",
+    "ˇ": "caron", "˚": "circle", "˜": "tilde", "ˆ": "hat", "ˉ": "macron",
     "⇀": "harpoon", "↼": "harpoon.lt",
 }  # fmt: skip
-SPANS = {"―": "line", "_": "line", "⏞": "brace", "⏟": "brace", "⎴": "bracket", "⎵": "bracket", "⏜": "paren", "⏝": "paren"}
+SPANS = {
+    "―": "line", "_": "line", "⏞": "brace", "⏟": "brace", "⎴": "bracket", "⎵": "bracket", "⏜": "paren", "⏝": "paren",
+}  # fmt: skip
 ARROWS = set("→←↔⇒⇐⇔↦↪↩⇀⇁↼↽⇌⇋↠↞⟶⟵⟷⟹⟸⟺")
-BARS = set("|‖∥∣")  # with room around, unless their class says that they have none
-SIGNS = {"-": "−", "*": "∗", "'": "′", "`": "‵"}  # as formulas have them
-INVISIBLE = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064\u200b"))
+LEVEL = "level"  # an attribute: 0, or 1 and more for what stands in scripts
+SCRIPTED = {"msub", "msup", "msubsup", "mmultiscripts", "munder", "mover", "munderover"}
 NO_INK = {"annotation", "annotation-xml", "maligngroup", "malignmark", "none", "mprescripts"}
-STYLES = {("true", "0"): "display(%s)", ("false", "0"): "inline(%s)", (None, "1"): "script(%s)", (None, "2"): "sscript(%s)"}
-
-
-class UnknownFormula(ValueError):
-    """What cannot be set: MathJax's own complaint, or an element without an equal in Typst."""
 
 
 def to_typst(mathml: str, display: bool) -> str:
@@ -44,9 +41,20 @@ def to_typst(mathml: str, display: bool) -> str:
     node = ElementTree.fromstring(re.sub(r"\sxmlns(:\w+)?=\"[^\"]*\"", "", mathml))
     if (error := node.find(".//merror")) is not None:
         raise UnknownFormula("".join(error.itertext()).strip())
+    _note_levels(node, 0)
     if not display:
         return f"${_row(node)}$"
     return _paragraph(node)
+
+
+def _note_levels(node: Element, level: int) -> None:
+    """Tables learn how small they stand; Typst would set them smaller in a line than in a paragraph."""
+    if (own := node.get("scriptlevel", "")).isdigit():
+        level = int(own)
+    if node.tag == "mtable":
+        node.set(LEVEL, str(level))
+    for i, child in enumerate(node):
+        _note_levels(child, level + (i > 0 and node.tag in SCRIPTED))
 
 
 def _paragraph(node: Element) -> str:
@@ -70,7 +78,7 @@ def _paragraph(node: Element) -> str:
 def _alone(node: Element) -> Element | None:
     """What is all that is in a node, but for groups."""
     inner = [child for child in node if child.tag not in NO_INK]
-    while len(inner) == 1 and inner[0].tag in ("mrow", "mstyle") and not _style(inner[0]):
+    while len(inner) == 1 and inner[0].tag in ("mrow", "mstyle") and not style_of(inner[0]):
         inner = list(inner[0])
     return inner[0] if len(inner) == 1 else None
 
@@ -82,79 +90,6 @@ def _drawn(table: Element) -> bool:
     return columns == 0 or centered or any(re.search("solid|dashed", table.get(key, "")) for key in RULES)
 
 
-# --- letters ----------------------------------------------------------------------------------------------------
-
-
-def _escape(text: str) -> str:
-    """Signs that mean themselves."""
-    signs = [SIGNS.get(sign, sign) for sign in text]
-    return "".join(f"\\{sign}" if sign.isascii() and not sign.isalnum() and sign != " " else sign for sign in signs)
-
-
-def _string(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _text(node: Element) -> str:
-    return unicodedata.normalize("NFC", "".join(node.itertext()).translate(INVISIBLE).strip("\n "))
-
-
-def _letters(node: Element) -> str:
-    """A name, a number or words."""
-    text, variant = _text(node), node.get(VARIANT) or node.get("mathvariant")
-    if node.tag == "mtext":
-        text = text.replace("\u00a0", " ")
-        variant = None if variant == "normal" else variant
-    if not text:
-        return ""
-    if len(text) == 1 and node.tag == "mi":
-        shown, variant = _escape(text), variant if text.isalnum() or variant != "normal" else None
-    elif re.fullmatch(r"\d+(\.\d+)?", text):
-        shown, variant = text, None if variant == "normal" else variant
-    elif node.tag == "mi" and (node.get(TEXCLASS) == "OP" or variant is None):
-        return f"op({_wrap(_string(text), variant)})"
-    else:
-        shown, variant = _string(text), None if variant == "normal" else variant
-    return _styled(node, _wrap(shown, variant))
-
-
-def _wrap(shown: str, variant: str | None) -> str:
-    if variant and variant not in VARIANTS:
-        raise UnknownFormula(f"letters in {variant}")
-    return VARIANTS[variant] % shown if variant else shown
-
-
-def _operator(node: Element) -> str:
-    """A sign; parentheses do not grow by themselves."""
-    text = _text(node)
-    if not text:
-        return ""
-    if text.isalpha() and text.isascii():
-        return f"op({_string(text)})"
-    size, kind, variant = node.get("minsize"), CLASSES.get(node.get(TEXCLASS, "")), node.get("mathvariant")
-    shown = _wrap(_escape(text), None if variant == "normal" else variant)
-    if size and node.get("maxsize") == size and size.endswith("em"):
-        return _styled(node, f"lr({shown}, size: #{size})")
-    if len(text) > 1 or text in BARS:
-        shown = f'class("{kind or ("normal" if text in BARS else "relation")}", {shown})'
-    elif kind in ("binary", "relation", "punctuation"):
-        shown = f'class("{kind}", {shown})'
-    return _styled(node, shown)
-
-
-def _space(node: Element) -> str:
-    width = node.get("width", "0")
-    if node.get("linebreak") == "newline":
-        return "\\ "
-    found = re.fullmatch(r"(-?[\d.]+)(em|ex|pt|px|mu|cm|mm|in)?", width)
-    if not found:
-        raise UnknownFormula(f"a blank of {width}")
-    number, unit = float(found[1]), found[2] or "em"
-    ems = number * {"em": 1, "ex": 0.43, "mu": 1 / 18}.get(unit, 0)
-    length = f"{ems:g}em" if ems or not number else f"{number * 0.75:g}pt" if unit == "px" else width
-    return f"#h({length})" if number else ""
-
-
 # --- structure --------------------------------------------------------------------------------------------------
 
 
@@ -163,7 +98,7 @@ def _join(parts: Iterable[str]) -> str:
     joined = ""
     for part in filter(None, parts):
         words = re.search(r'"\)*$', joined) or re.match(r'(\w+\()*"', part)
-        joined += ("" if words or not joined else " ") + part
+        joined += ("/**/" if words else " ") * bool(joined) + part
     return joined
 
 
@@ -176,28 +111,28 @@ def _group(node: Element) -> str:
     children, kind = list(node), node.get(TEXCLASS, "")
     edges = [child.get(TEXCLASS) for child in children if child.tag == "mo"]
     if kind == "INNER" and "OPEN" in edges and "CLOSE" in edges and len(children) > 1:
-        return _styled(node, _fenced(children))
+        return styled(node, _fenced(children))
     single = children[0] if len(children) == 1 and children[0].tag == "mo" else None
     if single is not None and single.get("minsize"):
         shown = _set(single)
         return f'class("{CLASSES.get(kind, "normal")}", {shown})'
-    if kind == "ORD" and single is not None and not _text(single).isalpha():
-        shown = _escape(_text(single))
-        return _styled(node, f'class("normal", {shown})' if shown else "")
+    if kind == "ORD" and single is not None and not text_of(single).isalpha():
+        shown = escape(text_of(single))
+        return styled(node, f'class("normal", {shown})' if shown else "")
     shown = _row(node)
-    return _styled(node, f'class("{CLASSES[kind]}", {shown})' if shown and kind in CLASSES else shown)
+    return styled(node, f'class("{CLASSES[kind]}", {shown})' if shown and kind in CLASSES else shown)
 
 
 def _fenced(children: list[Element]) -> str:
     fraction = children[1:-1]
-    ends = _text(children[0]) + _text(children[-1])
+    ends = text_of(children[0]) + text_of(children[-1])
     if len(fraction) == 1 and fraction[0].tag == "mfrac" and fraction[0].get("linethickness") == "0" and ends == "()":
         return f"binom({_arguments(*fraction[0])})"
     shown = []
     for before, child in zip([None, *children], children, strict=False):
         middle = child.tag == "mo" and before is not None and before.tag == "mrow" and before.get(TEXCLASS) == "CLOSE"
         edge = child is children[0] or child is children[-1]
-        sign = _escape(_text(child)) if child.tag == "mo" else ""
+        sign = escape(text_of(child)) if child.tag == "mo" else ""
         shown.append(f"mid({sign})" if middle else sign if edge and sign else _set(child))
     return f"lr({_join(shown) or _EMPTY})"
 
@@ -237,8 +172,8 @@ def _limits(node: Element) -> str:
     if len(marks) == 1 and _bare(marks[0]).tag == "mo" and (shown := _accent(base, _bare(marks[0]), places[0])):
         return shown
     core = _bare(base)
-    if core.tag == "mo" and _text(core) in ARROWS and core.get("stretchy") != "false":
-        shown = f"limits(stretch({_escape(_text(core))}))"
+    if core.tag == "mo" and text_of(core) in ARROWS and core.get("stretchy") != "false":
+        shown = f"limits(stretch({escape(text_of(core))}))"
     else:
         inline = ", inline: #false" if core.get("movablelimits") == "true" else ""
         shown = f"limits({_set(base) or _EMPTY}{inline})"
@@ -246,7 +181,7 @@ def _limits(node: Element) -> str:
 
 
 def _accent(base: Element, mark: Element, place: str) -> str:
-    sign, below = _text(mark), place == "b"
+    sign, below = text_of(mark), place == "b"
     if sign in OVER and not below:
         size = ", size: #100%" if mark.get("stretchy") == "false" else ""
         return f"accent({_set(base) or _EMPTY}, {OVER[sign]}{size if sign in '→←' else ''})"
@@ -269,32 +204,13 @@ def _fraction(node: Element) -> str:
     return f"frac({_arguments(*node)})"
 
 
-def _style(node: Element) -> str:
-    """The call that a node's own attributes ask for, with %s for what it holds; empty where there are none."""
-    shown = "%s"
-    level, display = node.get("scriptlevel"), node.get("displaystyle")
-    shown = STYLES.get((display if level == "0" else None, level), shown)
-    if color := node.get("mathcolor"):
-        shown = f"colored({_string(color)}, {shown})"
-    if (size := node.get("mathsize")) and size != "1em":
-        shown = f"sized({_string(size)}, {shown})"
-    if ground := node.get("mathbackground"):
-        shown = f"grounded({_string(ground)}, {shown})"
-    return "" if shown == "%s" else shown
-
-
-def _styled(node: Element, shown: str) -> str:
-    style = _style(node)
-    return style.replace("%s", shown) if shown and style else shown
-
-
 def _enclosed(node: Element) -> str:
-    return f"enclosed({_string(node.get('notation', 'longdiv'))}, {_row(node) or _EMPTY})"
+    return f"enclosed({quote(node.get('notation', 'longdiv'))}, {_row(node) or _EMPTY})"
 
 
 def _padded(node: Element) -> str:
     shown = _row(node)
-    return f"lapped({shown})" if shown and node.get("width") == "0" else _styled(node, shown)
+    return f"lapped({shown})" if shown and node.get("width") == "0" else styled(node, shown)
 
 
 def _table(table: Element) -> str:
@@ -302,12 +218,14 @@ def _table(table: Element) -> str:
     if any(row.tag == "mlabeledtr" for row in table):  # of a formula in a line
         tag, cells = table[0][0], table[0][1:]
         return _join([*map(_row, cells), "#h(1em)", _row(tag)])
-    return _styled(table, matrix(table, _row))
+    style = ("display", "inline", "script")[min(int(table.get(LEVEL, 0)), 2)]  # one more than its cells have
+    return f"{style}({styled(table, matrix(table, _row))})"
 
 
 _SETTERS = {
-    "mi": _letters, "mn": _letters, "mtext": _letters, "ms": _letters, "mo": _operator, "mspace": _space,
-    "mrow": _group, "mstyle": lambda node: _styled(node, _row(node)), "math": _row, "semantics": lambda node: _set(node[0]),
+    "mi": letters, "mn": letters, "mtext": letters, "ms": letters, "mo": operator, "mspace": space,
+    "mrow": _group, "mstyle": lambda node: styled(node, _row(node)), "math": _row,
+    "semantics": lambda node: _set(node[0]),
     "mpadded": _padded, "mphantom": lambda node: f"unseen({_row(node) or _EMPTY})", "menclose": _enclosed,
     "mfrac": _fraction, "msqrt": lambda node: f"sqrt({_row(node) or _EMPTY})",
     "mroot": lambda node: f"root({_arguments(node[1], node[0])})",

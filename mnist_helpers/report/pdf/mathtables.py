@@ -29,7 +29,7 @@ def matrix(table: Element, show: Row) -> str:
     options = [f"row-gap: #{height[1]}em"] if height else ["row-gap: #0.5em"] if display else []
     options += [f"column-gap: #{gap:g}em", *_rules(table, len(rows), columns)]
     drawn = f"mat(delim: #none, {', '.join(options)}, {'; '.join(shown)})"
-    return f'enclosed("box", {drawn})' if table.get("frame", "none") != "none" else drawn
+    return f'enclosed("box", display({drawn}))' if table.get("frame", "none") != "none" else drawn
 
 
 def lines(table: Element, show: Row) -> str:

@@ -36,7 +36,7 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, shor
         report = {"about": asdict(settings), "items": items, "dated": date is not None}
         report |= {"short": short, "language": language}
         (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
-        for path in (Path(__file__).with_name("template.typ"), *font_files()):  # Typst takes all fonts of a folder
+        for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
             shutil.copy(path, build)
         shutil.copy(bibliography, build / "references.bib")
         main = '#import "template.typ": *\n#show: report\n' + body

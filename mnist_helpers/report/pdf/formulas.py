@@ -1,0 +1,53 @@
+"""The formulas of a document: read by MathJax all at once, since one may define what later ones use."""
+
+import re
+
+from pandocfilters import walk
+
+from mnist_helpers.report.pdf.mathjax import to_mathml
+from mnist_helpers.report.pdf.mathletters import UnknownFormula
+from mnist_helpers.report.pdf.mathml import to_typst
+from mnist_helpers.report.pdf.pieces import Piece, warn
+
+Formula = tuple[str, str, bool]  # notebook, LaTeX, and whether it is a paragraph of its own
+
+
+class Formulas:
+    """What MathJax makes of the formulas in pandoc's tree, in which they are Spans."""
+
+    def __init__(self, tree: dict, pieces: list[Piece]):
+        found: list[Formula] = []
+        chapter = ""
+
+        def note(key, value, _format, _meta) -> None:
+            nonlocal chapter
+            about = dict(value[0][2]) if key in ("CodeBlock", "Span") else {}
+            if "piece" in about:
+                chapter = pieces[int(about["piece"])].chapter
+            if "whole" in about:
+                found.append((chapter, *read(about)))
+
+        walk(tree, note, "typst", {})
+        self.mathml: dict[Formula, list[str]] = {}
+        for formula, mathml in zip(found, to_mathml(found), strict=True):
+            self.mathml.setdefault(formula, []).append(mathml)
+
+    def typst(self, piece: Piece, tex: str, display: bool, item: int) -> str:
+        """A formula in Typst's words, where it has been read; else a frame with its source, and a warning.
+
+        item: that of the item with its alternative text.
+        """
+        same = self.mathml[piece.chapter, tex, display]  # one may stand in a text twice, with something defined between
+        try:
+            markup = to_typst(same.pop(0) if len(same) > 1 else same[0], display)
+        except UnknownFormula as error:
+            what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({error})"
+            warn(piece.where, what, "Write it with words that JupyterLab shows")
+            return f"#unset({item}, {str(display).lower()})"
+        empty = not markup.strip("$ ")  # it only defines something
+        return "" if empty else f"#{'displayed' if display else 'formula'}({item})[{markup}]"
+
+
+def read(about: dict) -> tuple[str, bool]:
+    """LaTeX and kind of a Span that holds a formula."""
+    return re.sub(r"\s*\n\s*", "\n", about["whole"].strip()), about["element"] == "DisplayMath"

@@ -1,0 +1,120 @@
+"""The letters, signs and blanks of MathJax's MathML in Typst's words."""
+
+import re
+import unicodedata
+from xml.etree.ElementTree import Element
+
+TEXCLASS, VARIANT = "data-mjx-texclass", "data-mjx-variant"
+CLASSES = {
+    "OP": "large", "BIN": "binary", "REL": "relation", "OPEN": "opening", "CLOSE": "closing", "PUNCT": "punctuation",
+}  # fmt: skip
+VARIANTS = {
+    "normal": "upright(%s)", "bold": "bold(upright(%s))", "italic": "italic(%s)", "bold-italic": "bold(italic(%s))",
+    "double-struck": "bb(%s)", "script": "scr(%s)", "bold-script": "bold(scr(%s))", "fraktur": "frak(%s)",
+    "bold-fraktur": "bold(frak(%s))", "sans-serif": "sans(upright(%s))", "bold-sans-serif": "bold(sans(upright(%s)))",
+    "sans-serif-italic": "sans(italic(%s))", "sans-serif-bold-italic": "bold(sans(italic(%s)))",
+    "monospace": "mono(%s)", "-tex-calligraphic": "cal(%s)", "-tex-bold-calligraphic": "bold(cal(%s))",
+    "-tex-mathit": "italic(%s)",
+}  # fmt: skip
+SIGNS = {"-": "−", "*": "∗", "'": "′", "`": "‵"}  # as formulas have them
+BARS = set("|‖∥∣")  # with room around, unless their class says that they have none
+INVISIBLE = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064\u200b"))
+STYLES = {
+    ("true", "0"): "display(%s)",
+    ("false", "0"): "inline(%s)",
+    (None, "1"): "script(%s)",
+    (None, "2"): "sscript(%s)",
+}
+
+
+class UnknownFormula(ValueError):
+    """What cannot be set: MathJax's own complaint, or an element without an equal in Typst."""
+
+
+def escape(text: str) -> str:
+    """Signs that mean themselves."""
+    signs = [SIGNS.get(sign, sign) for sign in text]
+    return "".join(f"\\{sign}" if sign.isascii() and not sign.isalnum() and sign != " " else sign for sign in signs)
+
+
+def quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def text_of(node: Element) -> str:
+    return unicodedata.normalize("NFC", "".join(node.itertext()).translate(INVISIBLE).strip("\n "))
+
+
+def letters(node: Element) -> str:
+    """A name, a number or words."""
+    text, variant = text_of(node), node.get(VARIANT) or node.get("mathvariant")
+    if node.tag == "mtext":
+        text = text.replace("\u00a0", " ")
+        variant = None if variant == "normal" else variant
+    if not text:
+        return ""
+    if len(text) == 1 and node.tag == "mi":
+        shown, variant = escape(text), variant if text.isalnum() or variant != "normal" else None
+    elif re.fullmatch(r"\d+(\.\d+)?", text):
+        shown, variant = text, None if variant == "normal" else variant
+    elif node.tag == "mi" and (node.get(TEXCLASS) == "OP" or variant is None):
+        return f"op({_wrap(quote(text), variant)})"
+    else:
+        shown, variant = quote(text), None if variant == "normal" else variant
+    return styled(node, _wrap(shown, variant))
+
+
+def _wrap(shown: str, variant: str | None) -> str:
+    if variant and variant not in VARIANTS:
+        raise UnknownFormula(f"letters in {variant}")
+    return VARIANTS[variant] % shown if variant else shown
+
+
+def operator(node: Element) -> str:
+    """A sign; parentheses do not grow by themselves."""
+    text = text_of(node)
+    if not text:
+        return ""
+    if text.isalpha() and text.isascii():
+        return f"op({quote(text)})"
+    size, kind, variant = node.get("minsize"), node.get(TEXCLASS, ""), node.get("mathvariant")
+    shown = _wrap(escape(text), None if variant == "normal" else variant)
+    if size and node.get("maxsize") == size and size.endswith("em"):
+        return styled(node, f"lr({shown}, size: #{size})")
+    if kind in ("BIN", "REL", "PUNCT") or (text in BARS and kind):
+        shown = f'class("{CLASSES.get(kind, "normal")}", {shown})'
+    elif len(text) > 1:
+        shown = f'class("relation", {shown})'
+    return styled(node, shown)
+
+
+def space(node: Element) -> str:
+    width = node.get("width", "0")
+    if node.get("linebreak") == "newline":
+        return "\\ "
+    found = re.fullmatch(r"(-?[\d.]+)(em|ex|pt|px|mu|cm|mm|in)?", width)
+    if not found:
+        raise UnknownFormula(f"a blank of {width}")
+    number, unit = float(found[1]), found[2] or "em"
+    ems = number * {"em": 1, "ex": 0.43, "mu": 1 / 18}.get(unit, 0)
+    length = f"{ems:g}em" if ems or not number else f"{number * 0.75:g}pt" if unit == "px" else width
+    return f"#h({length})" if number else ""
+
+
+def style_of(node: Element) -> str:
+    """The call that a node's own attributes ask for, with %s for what it holds; empty where there are none."""
+    shown = "%s"
+    level, display = node.get("scriptlevel"), node.get("displaystyle")
+    shown = STYLES.get((display if level == "0" else None, level), shown)
+    if color := node.get("mathcolor"):
+        shown = f"colored({quote(color)}, {shown})"
+    if (size := node.get("mathsize")) and size != "1em":
+        shown = f"sized({quote(size)}, {shown})"
+    if ground := node.get("mathbackground"):
+        shown = f"grounded({quote(ground)}, {shown})"
+    return "" if shown == "%s" else shown
+
+
+def styled(node: Element, shown: str) -> str:
+    style = style_of(node)
+    return style.replace("%s", shown) if shown and style else shown
