@@ -32,9 +32,14 @@ class UnknownFormula(ValueError):
 
 
 def escape(text: str) -> str:
-    """Signs that mean themselves."""
+    """Signs that mean themselves: Typst would take others for its own words, or for parentheses that grow."""
     signs = [SIGNS.get(sign, sign) for sign in text]
-    return "".join(f"\\{sign}" if sign.isascii() and not sign.isalnum() and sign != " " else sign for sign in signs)
+    return "".join(rf"\{sign}" if _means_more(sign) else sign for sign in signs)
+
+
+def _means_more(sign: str) -> bool:
+    plain = sign.isalnum() or sign.isspace()
+    return not plain and (sign.isascii() or sign in "√∛∜" or unicodedata.category(sign) in ("Ps", "Pe", "Pi", "Pf"))
 
 
 def quote(text: str) -> str:
@@ -75,7 +80,7 @@ def operator(node: Element) -> str:
     text = text_of(node)
     if not text:
         return ""
-    if text.isalpha() and text.isascii():
+    if re.fullmatch(r"[A-Za-z][A-Za-z\s]*", text):
         return f"op({quote(text)})"
     size, kind, variant = node.get("minsize"), node.get(TEXCLASS, ""), node.get("mathvariant")
     shown = _wrap(escape(text), None if variant == "normal" else variant)
@@ -89,16 +94,23 @@ def operator(node: Element) -> str:
 
 
 def space(node: Element) -> str:
-    width = node.get("width", "0")
+    """A blank, the end of a line, or a bar."""
     if node.get("linebreak") == "newline":
         return "\\ "
-    found = re.fullmatch(r"(-?[\d.]+)(em|ex|pt|px|mu|cm|mm|in)?", width)
+    width = length(node.get("width", "0"))
+    if node.get("mathbackground"):
+        return f"#rect-of({width}, {length(node.get('height', '0'))}, {length(node.get('depth', '0'))})"
+    return f"#h({width})" if float(re.match(r"-?[\d.]+", width)[0]) else ""
+
+
+def length(words: str) -> str:
+    """MathML's length as Typst's."""
+    found = re.fullmatch(r"(-?\d*\.?\d+)(em|ex|pt|px|mu|cm|mm|in|pc)?", words)
     if not found:
-        raise UnknownFormula(f"a blank of {width}")
+        raise UnknownFormula(f"the length {words}")
     number, unit = float(found[1]), found[2] or "em"
-    ems = number * {"em": 1, "ex": 0.43, "mu": 1 / 18}.get(unit, 0)
-    length = f"{ems:g}em" if ems or not number else f"{number * 0.75:g}pt" if unit == "px" else width
-    return f"#h({length})" if number else ""
+    factor, unit = {"ex": (0.43, "em"), "mu": (1 / 18, "em"), "px": (0.75, "pt"), "pc": (12, "pt")}.get(unit, (1, unit))
+    return f"{number * factor:.4g}{unit}"
 
 
 def style_of(node: Element) -> str:

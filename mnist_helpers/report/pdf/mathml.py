@@ -10,6 +10,7 @@ from mnist_helpers.report.pdf.mathletters import (
     TEXCLASS,
     UnknownFormula,
     escape,
+    length,
     letters,
     operator,
     quote,
@@ -31,6 +32,11 @@ SPANS = {
     "―": "line", "_": "line", "⏞": "brace", "⏟": "brace", "⎴": "bracket", "⎵": "bracket", "⏜": "paren", "⏝": "paren",
 }  # fmt: skip
 ARROWS = set("→←↔⇒⇐⇔↦↪↩⇀⇁↼↽⇌⇋↠↞⟶⟵⟷⟹⟸⟺")
+LARGE = set("∑∏∐⋀⋁⋂⋃⨀⨁⨂⨄⨅⨆")
+ENCLOSED = {
+    "box", "roundedbox", "circle", "left", "right", "top", "bottom", "updiagonalstrike", "downdiagonalstrike",
+    "horizontalstrike", "verticalstrike",
+}  # fmt: skip
 LEVEL = "level"  # an attribute: 0, or 1 and more for what stands in scripts
 SCRIPTED = {"msub", "msup", "msubsup", "mmultiscripts", "munder", "mover", "munderover"}
 NO_INK = {"annotation", "annotation-xml", "maligngroup", "malignmark", "none", "mprescripts"}
@@ -38,7 +44,10 @@ NO_INK = {"annotation", "annotation-xml", "maligngroup", "malignmark", "none", "
 
 def to_typst(mathml: str, display: bool) -> str:
     """A formula in Typst's markup, as a paragraph of its own or in a line."""
-    node = ElementTree.fromstring(re.sub(r"\sxmlns(:\w+)?=\"[^\"]*\"", "", mathml))
+    try:
+        node = ElementTree.fromstring(re.sub(r"\sxmlns(:\w+)?=\"[^\"]*\"", "", mathml))
+    except ElementTree.ParseError as error:  # a sign that no text may have
+        raise UnknownFormula("it has a sign that cannot be printed") from error
     if (error := node.find(".//merror")) is not None:
         raise UnknownFormula("".join(error.itertext()).strip())
     _note_levels(node, 0)
@@ -51,6 +60,7 @@ def _note_levels(node: Element, level: int) -> None:
     """Tables learn how small they stand; Typst would set them smaller in a line than in a paragraph."""
     if (own := node.get("scriptlevel", "")).isdigit():
         level = int(own)
+    level += node.get("data-mjx-smallmatrix") == "true"
     if node.tag == "mtable":
         node.set(LEVEL, str(level))
     for i, child in enumerate(node):
@@ -94,12 +104,8 @@ def _drawn(table: Element) -> bool:
 
 
 def _join(parts: Iterable[str]) -> str:
-    """With blanks between, but none at words: Typst would show it."""
-    joined = ""
-    for part in filter(None, parts):
-        words = re.search(r'"\)*$', joined) or re.match(r'(\w+\()*"', part)
-        joined += ("/**/" if words else " ") * bool(joined) + part
-    return joined
+    """One after the other, parted by empty comments: blanks at words would be shown."""
+    return "/**/".join(filter(None, parts))
 
 
 def _row(node: Element) -> str:
@@ -171,8 +177,12 @@ def _limits(node: Element) -> str:
     places = {"munder": ("b",), "mover": ("t",), "munderover": ("b", "t")}[node.tag]
     if len(marks) == 1 and _bare(marks[0]).tag == "mo" and (shown := _accent(base, _bare(marks[0]), places[0])):
         return shown
+    if len(marks) == 1 and "border" in marks[0].get("style", ""):
+        return f"{'under' if places[0] == 'b' else 'over'}bracket({_set(base) or _EMPTY})"
     core = _bare(base)
-    if core.tag == "mo" and text_of(core) in ARROWS and core.get("stretchy") != "false":
+    if core.tag == "mo" and text_of(core) in LARGE and core.get("movablelimits") != "false":
+        shown = _set(base)  # Typst knows how: beside them in a line
+    elif core.tag == "mo" and text_of(core) in ARROWS and core.get("stretchy") != "false":
         shown = f"limits(stretch({escape(text_of(core))}))"
     else:
         inline = ", inline: #false" if core.get("movablelimits") == "true" else ""
@@ -205,12 +215,23 @@ def _fraction(node: Element) -> str:
 
 
 def _enclosed(node: Element) -> str:
-    return f"enclosed({quote(node.get('notation', 'longdiv'))}, {_row(node) or _EMPTY})"
+    if unknown := set(node.get("notation", "longdiv").split()) - ENCLOSED:
+        raise UnknownFormula(f"the frame {min(unknown)}")
+    return f"enclosed({quote(node.get('notation', ''))}, {_row(node) or _EMPTY})"
 
 
 def _padded(node: Element) -> str:
-    shown = _row(node)
-    return f"lapped({shown})" if shown and node.get("width") == "0" else styled(node, shown)
+    """What stands higher or lower, or takes no room."""
+    shown, height = _row(node), node.get("voffset", "0")
+    if not shown:
+        return ""
+    if float(re.match(r"-?[\d.]*", height)[0] or 0):
+        shown = f"raised(#({length(height)}), {shown})"
+    if "border" in node.get("style", ""):
+        shown = f'enclosed("box", {shown})'
+    if node.get("width") == "0":
+        return _EMPTY if _bare(node).tag == "mphantom" else f"lapped({shown})"
+    return styled(node, shown)
 
 
 def _table(table: Element) -> str:
@@ -225,7 +246,7 @@ def _table(table: Element) -> str:
 _SETTERS = {
     "mi": letters, "mn": letters, "mtext": letters, "ms": letters, "mo": operator, "mspace": space,
     "mrow": _group, "mstyle": lambda node: styled(node, _row(node)), "math": _row,
-    "semantics": lambda node: _set(node[0]),
+    "semantics": lambda node: _set(node[0]), "maction": lambda node: _set(node[0]),
     "mpadded": _padded, "mphantom": lambda node: f"unseen({_row(node) or _EMPTY})", "menclose": _enclosed,
     "mfrac": _fraction, "msqrt": lambda node: f"sqrt({_row(node) or _EMPTY})",
     "mroot": lambda node: f"root({_arguments(node[1], node[0])})",

@@ -29,7 +29,7 @@ def matrix(table: Element, show: Row) -> str:
     options = [f"row-gap: #{height[1]}em"] if height else ["row-gap: #0.5em"] if display else []
     options += [f"column-gap: #{gap:g}em", *_rules(table, len(rows), columns)]
     drawn = f"mat(delim: #none, {', '.join(options)}, {'; '.join(shown)})"
-    return f'enclosed("box", display({drawn}))' if table.get("frame", "none") != "none" else drawn
+    return f'enclosed("box", display({drawn}))' if table.get("frame") in ("solid", "dashed") else drawn
 
 
 def lines(table: Element, show: Row) -> str:
@@ -61,7 +61,9 @@ def _cell(cell: Element, show: Row) -> str:
     """After nothing, a sign of equality would stand without room; MathJax puts an empty word there."""
     text = show(cell)
     empty = len(cell) > 1 and cell[0].tag == "mi" and not cell[0].text
-    return f'class("normal", ""){text}' if empty and text else text or '""'
+    text = f'class("normal", ""){text}' if empty and text else text or '""'
+    ground = cell.get("mathbackground")
+    return f'grounded("{ground}", {text})' if ground else text
 
 
 def _line(table: Element, cells: list[Element], show: Row) -> str:

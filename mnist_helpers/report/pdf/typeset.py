@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from mnist_helpers.report.pdf.document import to_typst
 from mnist_helpers.report.pdf.fonts import font_files
-from mnist_helpers.report.pdf.pieces import PdfError, Piece
+from mnist_helpers.report.pdf.pieces import Piece, show_sources
 from mnist_helpers.report.settings import Settings
 
 
@@ -24,32 +24,33 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, shor
     """The PDF of a list of pieces: accessible (PDF/UA-1), all fonts embedded, the same bytes each time.
 
     bibliography: the BibTeX file of what is cited; short: the title stands above the text, not on a page of its own;
-    language: the document's, "en" or "ko". PdfError for what cannot be set.
+    language: the document's, "en" or "ko". A piece that Typst cannot set is shown as its source, with a warning.
+    PdfError for what is in no piece.
     """
     try:
         date = datetime.datetime.fromisoformat(settings.date).replace(tzinfo=datetime.timezone.utc)
     except ValueError:  # it may be words, such as November 2026
         date = None
-    with tempfile.TemporaryDirectory() as folder:
-        build = Path(folder)
-        body, items, _ = to_typst(pieces, build, bibliography)
-        report = {"about": asdict(settings), "items": items, "dated": date is not None}
-        report |= {"short": short, "language": language}
-        (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
-        for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
-            shutil.copy(path, build)
-        shutil.copy(bibliography, build / "references.bib")
-        main = '#import "template.typ": *\n#show: report\n' + body
-        (build / "main.typ").write_text(main, encoding="utf-8")
-        try:
-            return typst.compile(
-                build / "main.typ", root=build, font_paths=[build], ignore_system_fonts=True,
-                pdf_standards=["ua-1"], timestamp=date or 0,
-            )  # fmt: skip
-        except typst.TypstError as error:
-            where = _piece_of_error(error.diagnostic, main, pieces)
-            hint = "Write it in another way, or leave it out."
-            raise PdfError(f"{where} cannot be typeset: {error.message}. {hint}") from error
+    report = {"about": asdict(settings), "dated": date is not None, "short": short, "language": language}
+    while True:
+        with tempfile.TemporaryDirectory() as folder:
+            build = Path(folder)
+            body, items, _ = to_typst(pieces, build, bibliography)
+            (build / "report.json").write_text(
+                json.dumps(report | {"items": items}, ensure_ascii=False), encoding="utf-8"
+            )
+            for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
+                shutil.copy(path, build)
+            shutil.copy(bibliography, build / "references.bib")
+            main = '#import "template.typ": *\n#show: report\n' + body
+            (build / "main.typ").write_text(main, encoding="utf-8")
+            try:
+                return typst.compile(
+                    build / "main.typ", root=build, font_paths=[build], ignore_system_fonts=True,
+                    pdf_standards=["ua-1"], timestamp=date or 0,
+                )  # fmt: skip
+            except typst.TypstError as error:  # there are fewer pieces that can fail with each try
+                pieces = show_sources(pieces, _pieces_of_error(error.diagnostic, main, pieces), error.message)
 
 
 def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
@@ -61,12 +62,12 @@ def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
     return content.getvalue()
 
 
-def _piece_of_error(diagnostic: str, main: str, pieces: list[Piece]) -> str:
-    """Chapter and cell of what Typst could not set: by the line of main.typ, else by the words that it quotes."""
-    line, quoted = re.search(r"main\.typ:(\d+)", diagnostic), re.search('`"(.+?)"`', diagnostic)
-    if line:
-        marks = re.findall(r"^// piece (\d+)$", "\n".join(main.splitlines()[: int(line[1])]), re.M)
-        if marks:
-            return pieces[int(marks[-1])].where
-    inside = [piece.where for piece in pieces if quoted and quoted[1] in f"{piece.markdown}{piece.item}"]
-    return inside[0] if inside else "the report"
+def _pieces_of_error(diagnostic: str, main: str, pieces: list[Piece]) -> set[int]:
+    """What Typst could not set: by the lines of main.typ, else by the words that it quotes."""
+    lines, found = main.splitlines(), set()
+    for number in re.findall(r"main\.typ:(\d+)", diagnostic):
+        marks = re.findall(r"^// piece (\d+)$", "\n".join(lines[: int(number)]), re.M)
+        found |= {int(marks[-1])} if marks else set()
+    for quoted in [] if found else re.findall('`"(.+?)"`', diagnostic):
+        found |= {i for i, piece in enumerate(pieces) if quoted in f"{piece.markdown}{piece.html}{piece.item}"}
+    return found
