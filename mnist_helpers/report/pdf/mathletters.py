@@ -16,6 +16,18 @@ VARIANTS = {
     "monospace": "mono(%s)", "-tex-calligraphic": "cal(%s)", "-tex-bold-calligraphic": "bold(cal(%s))",
     "-tex-mathit": "italic(%s)",
 }  # fmt: skip
+# What stands over and under something, by its sign.
+OVER = {
+    "^": "hat", "~": "tilde", "¯": "macron", "→": "arrow", "←": "arrow.l", "↔": "arrow.l.r", "˙": "dot",
+    "¨": "dot.double", "⃛": "dot.triple", "⃜": "dot.quad", "´": "acute", "`": "grave", "˘": "breve",
+    "ˇ": "caron", "˚": "circle", "˜": "tilde", "ˆ": "hat", "ˉ": "macron",
+    "⇀": "harpoon", "↼": "harpoon.lt",
+}  # fmt: skip
+SPANS = {
+    "―": "line", "_": "line", "⏞": "brace", "⏟": "brace", "⎴": "bracket", "⎵": "bracket", "⏜": "paren", "⏝": "paren",
+}  # fmt: skip
+ARROWS = set("→←↔⇒⇐⇔↦↪↩⇀⇁↼↽⇌⇋↠↞⟶⟵⟷⟹⟸⟺")
+LARGE = set("∑∏∐⋀⋁⋂⋃⨀⨁⨂⨄⨅⨆")
 SIGNS = {"-": "−", "*": "∗", "'": "′", "`": "‵"}  # as formulas have them
 BARS = set("|‖∥∣")  # with room around, unless their class says that they have none
 INVISIBLE = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064\u200b"))
@@ -62,7 +74,7 @@ def letters(node: Element) -> str:
         shown, variant = escape(text), variant if text.isalnum() or variant != "normal" else None
     elif re.fullmatch(r"\d+(\.\d+)?", text):
         shown, variant = text, None if variant == "normal" else variant
-    elif node.tag == "mi" and (node.get(TEXCLASS) == "OP" or variant is None):
+    elif node.tag == "mi" and node.get("data-mjx-auto-op") != "false" and (node.get(TEXCLASS) == "OP" or not variant):
         return f"op({_wrap(quote(text), variant)})"
     else:
         shown, variant = quote(text), None if variant == "normal" else variant
@@ -105,7 +117,7 @@ def space(node: Element) -> str:
 
 def length(words: str) -> str:
     """MathML's length as Typst's."""
-    found = re.fullmatch(r"(-?\d*\.?\d+)(em|ex|pt|px|mu|cm|mm|in|pc)?", words)
+    found = re.fullmatch(r"([-+]?\d*\.?\d+)(em|ex|pt|px|mu|cm|mm|in|pc)?", words)
     if not found:
         raise UnknownFormula(f"the length {words}")
     number, unit = float(found[1]), found[2] or "em"

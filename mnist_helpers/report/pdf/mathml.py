@@ -6,7 +6,11 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from mnist_helpers.report.pdf.mathletters import (
+    ARROWS,
     CLASSES,
+    LARGE,
+    OVER,
+    SPANS,
     TEXCLASS,
     UnknownFormula,
     escape,
@@ -21,18 +25,6 @@ from mnist_helpers.report.pdf.mathletters import (
 )
 from mnist_helpers.report.pdf.mathtables import RULES, lines, matrix, numbered_lines, spread
 
-# What stands over and under something, by its sign.
-OVER = {
-    "^": "hat", "~": "tilde", "¯": "macron", "→": "arrow", "←": "arrow.l", "↔": "arrow.l.r", "˙": "dot",
-    "¨": "dot.double", "⃛": "dot.triple", "⃜": "dot.quad", "´": "acute", "`": "grave", "˘": "breve",
-    "ˇ": "caron", "˚": "circle", "˜": "tilde", "ˆ": "hat", "ˉ": "macron",
-    "⇀": "harpoon", "↼": "harpoon.lt",
-}  # fmt: skip
-SPANS = {
-    "―": "line", "_": "line", "⏞": "brace", "⏟": "brace", "⎴": "bracket", "⎵": "bracket", "⏜": "paren", "⏝": "paren",
-}  # fmt: skip
-ARROWS = set("→←↔⇒⇐⇔↦↪↩⇀⇁↼↽⇌⇋↠↞⟶⟵⟷⟹⟸⟺")
-LARGE = set("∑∏∐⋀⋁⋂⋃⨀⨁⨂⨄⨅⨆")
 ENCLOSED = {
     "box", "roundedbox", "circle", "left", "right", "top", "bottom", "updiagonalstrike", "downdiagonalstrike",
     "horizontalstrike", "verticalstrike",
@@ -225,7 +217,7 @@ def _padded(node: Element) -> str:
     shown, height = _row(node), node.get("voffset", "0")
     if not shown:
         return ""
-    if float(re.match(r"-?[\d.]*", height)[0] or 0):
+    if float(re.match(r"[-+]?[\d.]*", height)[0] or 0):
         shown = f"raised(#({length(height)}), {shown})"
     if "border" in node.get("style", ""):
         shown = f'enclosed("box", {shown})'
