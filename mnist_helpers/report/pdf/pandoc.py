@@ -11,7 +11,7 @@ from pathlib import Path
 import pypandoc
 from nbconvert.filters.markdown_mistune import HTMLRenderer, MarkdownWithMath, MathInlineParser, import_plugin
 
-from mnist_helpers.report.pdf.pieces import PdfError
+from mnist_helpers.report.pdf.pieces import PandocError
 
 PLUGINS = (*MarkdownWithMath.DEFAULT_PLUGINS, "footnotes")
 MONEY_IS_NO_MATH = r"(?<![\\$])\$(?P<math_inline_tex>[^$`]+)\$(?![\d$])"  # it costs $5 and $6
@@ -70,5 +70,5 @@ def _run(source: str, target: str, text: str) -> str:
     command = [str(wheel), "-f", source, "-t", target, "--wrap=preserve"]  # never another one that the machine has
     done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
-        raise PdfError(f"pandoc cannot read the report: {done.stderr.strip()}")
+        raise PandocError(f"pandoc: {done.stderr.strip()}")
     return done.stdout

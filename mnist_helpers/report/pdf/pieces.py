@@ -16,6 +16,10 @@ class PdfError(ConversionException, ValueError):
     exit_code = 2
 
 
+class PandocError(PdfError):
+    """What pandoc cannot read."""
+
+
 class PdfWarning(UserWarning):
     """What paper does not show as JupyterLab does; the message names notebook and cell, and the remedy."""
 
@@ -58,10 +62,11 @@ def show_sources(pieces: list[Piece], failed: set[int], problem: str) -> list[Pi
 
     PdfError where nothing can be replaced: the fault is then none of a piece's, or of its source.
     """
+    where = pieces[min(failed)].where if failed else "the report"
     failed = {index for index in failed if pieces[index].words and not pieces[index].is_source}
     if not failed:
         hint = "Write what it names in another way, in report.toml or in the notebook, or leave it out."
-        raise PdfError(f"the report cannot be typeset: {problem}. {hint}")
+        raise PdfError(f"{where} cannot be typeset: {problem}. {hint}")
     shown = []
     for index, piece in enumerate(pieces):
         if index not in failed:

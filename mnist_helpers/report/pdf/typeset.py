@@ -15,8 +15,9 @@ import typst
 from PIL import Image, ImageOps
 
 from mnist_helpers.report.pdf.document import to_typst
-from mnist_helpers.report.pdf.fonts import font_files
-from mnist_helpers.report.pdf.pieces import Piece, show_sources
+from mnist_helpers.report.pdf.fonts import font_files, font_folders
+from mnist_helpers.report.pdf.pieces import PandocError, PdfError, Piece, show_sources
+from mnist_helpers.report.pdf.signs import HALVES, name_signs, refused_signs
 from mnist_helpers.report.settings import Settings
 
 
@@ -32,25 +33,50 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, shor
     except ValueError:  # it may be words, such as November 2026
         date = None
     report = {"about": asdict(settings), "dated": date is not None, "short": short, "language": language}
+    pieces, report["about"] = name_signs(pieces, report["about"], HALVES)
     while True:
         with tempfile.TemporaryDirectory() as folder:
             build = Path(folder)
-            body, items, _ = to_typst(pieces, build, bibliography)
-            (build / "report.json").write_text(
-                json.dumps(report | {"items": items}, ensure_ascii=False), encoding="utf-8"
-            )
-            for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
-                shutil.copy(path, build)
-            shutil.copy(bibliography, build / "references.bib")
-            main = '#import "template.typ": *\n#show: report\n' + body
-            (build / "main.typ").write_text(main, encoding="utf-8")
             try:
+                main = _write(pieces, report, build, bibliography)
                 return typst.compile(
-                    build / "main.typ", root=build, font_paths=[build], ignore_system_fonts=True,
+                    build / "main.typ", root=build, font_paths=[build, *font_folders()], ignore_system_fonts=True,
                     pdf_standards=["ua-1"], timestamp=date or 0,
                 )  # fmt: skip
-            except typst.TypstError as error:  # there are fewer pieces that can fail with each try
-                pieces = show_sources(pieces, _pieces_of_error(error.diagnostic, main, pieces), error.message)
+            except PandocError as error:
+                pieces = show_sources(pieces, _unreadable(pieces, bibliography), str(error))
+            except typst.TypstError as error:  # with each try fewer signs and pieces are left that can fail
+                before = pieces, report["about"]
+                pieces, report["about"] = name_signs(*before, refused_signs(error.diagnostic))
+                if before == (pieces, report["about"]):
+                    pieces = show_sources(pieces, _pieces_of_error(error.diagnostic, main, pieces), error.message)
+
+
+def _write(pieces: list[Piece], report: dict, build: Path, bibliography: Path) -> str:
+    """Put all that Typst needs into the folder; main.typ's text."""
+    body, items, _ = to_typst(pieces, build, bibliography)
+    data = json.dumps(report | {"items": items}, ensure_ascii=False)
+    (build / "report.json").write_text(data, encoding="utf-8")
+    for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
+        shutil.copy(path, build)
+    shutil.copy(bibliography, build / "references.bib")
+    main = '#import "template.typ": *\n#show: report\n' + body
+    (build / "main.typ").write_text(main, encoding="utf-8")
+    return main
+
+
+def _unreadable(pieces: list[Piece], bibliography: Path) -> set[int]:
+    """What pandoc cannot read, each piece by itself."""
+    failed = set()
+    for index, piece in enumerate(pieces):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                to_typst([piece], Path(folder), bibliography)
+            except PandocError:
+                failed.add(index)
+            except PdfError:  # what it links to is in another piece
+                continue
+    return failed
 
 
 def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
