@@ -42,6 +42,8 @@ def to_typst(mathml: str, display: bool) -> str:
         raise UnknownFormula("it has a sign that cannot be printed") from error
     if (error := node.find(".//merror")) is not None:
         raise UnknownFormula("".join(error.itertext()).strip())
+    if any(part.get("class") == "MathJax_ref" and "???" in text_of(part) for part in node.iter()):
+        raise UnknownFormula(r"no formula has this \label and a \tag")
     _note_levels(node, 0)
     if not display:
         return f"${_row(node)}$"

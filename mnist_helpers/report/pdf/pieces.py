@@ -54,7 +54,8 @@ class Piece:
         """As it is written, for where it cannot be shown."""
         item = self.item or {}
         rows = [" | ".join(cell["text"] for cell in row) for row in item.get("header", []) + item.get("rows", [])]
-        return self.markdown or self.html or item.get("text") or "\n".join([item.get("caption") or "", *rows]).strip()
+        words = self.markdown or self.html or item.get("text") or "\n".join([item.get("caption") or "", *rows]).strip()
+        return re.sub(r"(data:[\w/+.-]+;base64,[\w+/]{20})[\w+/=\s]+", r"\1…", words)  # a picture's letters
 
 
 def show_sources(pieces: list[Piece], failed: set[int], problem: str) -> list[Piece]:
@@ -73,7 +74,7 @@ def show_sources(pieces: list[Piece], failed: set[int], problem: str) -> list[Pi
             shown.append(piece)
             continue
         warn(piece.where, f"cannot be typeset ({problem}), and is shown as its source", "Write it in another way")
-        heading, _, rest = piece.markdown.partition("\n")
+        heading, _, rest = (piece.words if piece.markdown else "").partition("\n")
         if rest.strip() and re.match("#{1,6} ", heading):
             shown.append(replace(piece, markdown=heading))
         source = {"kind": "output", "text": wrap(rest if rest.strip() else piece.words), "long": True}

@@ -3,9 +3,9 @@
 import datetime
 import io
 import json
-import re
 import shutil
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,50 +33,50 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, shor
     except ValueError:  # it may be words, such as November 2026
         date = None
     report = {"about": asdict(settings), "dated": date is not None, "short": short, "language": language}
-    pieces, report["about"] = name_signs(pieces, report["about"], HALVES)
-    while True:
+
+    def attempt(pieces: list[Piece]) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             build = Path(folder)
-            try:
-                main = _write(pieces, report, build, bibliography)
-                return typst.compile(
-                    build / "main.typ", root=build, font_paths=[build, *font_folders()], ignore_system_fonts=True,
-                    pdf_standards=["ua-1"], timestamp=date or 0,
-                )  # fmt: skip
-            except PandocError as error:
-                pieces = show_sources(pieces, _unreadable(pieces, bibliography), str(error))
-            except typst.TypstError as error:  # with each try fewer signs and pieces are left that can fail
-                before = pieces, report["about"]
-                pieces, report["about"] = name_signs(*before, refused_signs(error.diagnostic))
-                if before == (pieces, report["about"]):
-                    pieces = show_sources(pieces, _pieces_of_error(error.diagnostic, main, pieces), error.message)
+            _write(pieces, report, build, bibliography)
+            return typst.compile(
+                build / "main.typ", root=build, font_paths=[build, *font_folders()], ignore_system_fonts=True,
+                pdf_standards=["ua-1"], timestamp=date or 0,
+            )  # fmt: skip
+
+    pieces, report["about"] = name_signs(pieces, report["about"], HALVES)
+    while True:
+        try:
+            return attempt(pieces)
+        except (PandocError, typst.TypstError) as error:  # with each try fewer signs and pieces are left that can fail
+            before = pieces, report["about"]
+            pieces, report["about"] = name_signs(*before, refused_signs(getattr(error, "diagnostic", "")))
+            if before == (pieces, report["about"]):
+                pieces = show_sources(pieces, _failing(pieces, range(len(pieces)), attempt), str(error.args[0]))
 
 
-def _write(pieces: list[Piece], report: dict, build: Path, bibliography: Path) -> str:
-    """Put all that Typst needs into the folder; main.typ's text."""
+def _write(pieces: list[Piece], report: dict, build: Path, bibliography: Path) -> None:
+    """Put all that Typst needs into the folder."""
     body, items, _ = to_typst(pieces, build, bibliography)
     data = json.dumps(report | {"items": items}, ensure_ascii=False)
     (build / "report.json").write_text(data, encoding="utf-8")
     for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
         shutil.copy(path, build)
     shutil.copy(bibliography, build / "references.bib")
-    main = '#import "template.typ": *\n#show: report\n' + body
-    (build / "main.typ").write_text(main, encoding="utf-8")
-    return main
+    (build / "main.typ").write_text('#import "template.typ": *\n#show: report\n' + body, encoding="utf-8")
 
 
-def _unreadable(pieces: list[Piece], bibliography: Path) -> set[int]:
-    """What pandoc cannot read, each piece by itself."""
-    failed = set()
-    for index, piece in enumerate(pieces):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                to_typst([piece], Path(folder), bibliography)
-            except PandocError:
-                failed.add(index)
-            except PdfError:  # what it links to is in another piece
-                continue
-    return failed
+def _failing(pieces: list[Piece], indices: Sequence[int], attempt: Callable) -> set[int]:
+    """The pieces that cannot be set by themselves: half of them, half of that half, and so on."""
+    try:
+        attempt([pieces[index] for index in indices])
+        return set()
+    except (PdfError, typst.TypstError) as error:
+        if len(indices) == 1 and isinstance(error, PdfError) and not isinstance(error, PandocError):
+            return set()  # what it links to is in another
+    if len(indices) <= 1:
+        return set(indices)
+    middle = len(indices) // 2
+    return _failing(pieces, indices[:middle], attempt) | _failing(pieces, indices[middle:], attempt)
 
 
 def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
@@ -86,14 +86,3 @@ def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
     row = np.hstack([ImageOps.expand(page, 6, "lightgrey") for page in pages])
     ImageOps.expand(Image.fromarray(row), 6, "lightgrey").save(content, "PNG", optimize=True)
     return content.getvalue()
-
-
-def _pieces_of_error(diagnostic: str, main: str, pieces: list[Piece]) -> set[int]:
-    """What Typst could not set: by the lines of main.typ, else by the words that it quotes."""
-    lines, found = main.splitlines(), set()
-    for number in re.findall(r"main\.typ:(\d+)", diagnostic):
-        marks = re.findall(r"^// piece (\d+)$", "\n".join(lines[: int(number)]), re.M)
-        found |= {int(marks[-1])} if marks else set()
-    for quoted in [] if found else re.findall('`"(.+?)"`', diagnostic):
-        found |= {i for i, piece in enumerate(pieces) if quoted in f"{piece.markdown}{piece.html}{piece.item}"}
-    return found
