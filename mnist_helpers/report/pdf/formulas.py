@@ -44,8 +44,23 @@ class Formulas:
             what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({error})"
             warn(piece.where, what, "Write it with words that JupyterLab shows")
             return f"#unset({item}, {str(display).lower()})"
-        empty = not markup.strip("$ ")  # it only defines something
-        return "" if empty else f"#{'displayed' if display else 'formula'}({item})[{markup}]"
+        if not markup.strip("$ "):  # it only defines something
+            return ""
+        if not display:
+            return f"#formula({item})[{markup}]"
+        breaks = not re.search(r"mat\(|\\ |^#", markup)  # one line, which can become several where it is too long
+        return f"#displayed({item}, {str(breaks).lower()})[{markup}]"
+
+
+def without_bars(markdown: str) -> str:
+    """The Markdown, with other words for | in the formulas of tables, where that sign would end a cell."""
+    parts = re.split(r"(^(?:```|~~~).*?(?:^(?:```|~~~)\s*$|\Z))", markdown, flags=re.M | re.S)
+    return "".join(part if i % 2 else re.sub(r"^\|.*$", _row, part, flags=re.M) for i, part in enumerate(parts))
+
+
+def _row(line: re.Match) -> str:
+    formula = r"(?<![\\$`])\$[^$`\n]+\$(?!\d)"
+    return re.sub(formula, lambda tex: tex[0].replace(r"\|", r"\Vert ").replace("|", r"\vert "), line[0])
 
 
 def read(about: dict) -> tuple[str, bool]:
