@@ -40,7 +40,7 @@ class Formulas:
         same = self.mathml[piece.chapter, tex, display]  # one may stand in a text twice, with something defined between
         try:
             markup = to_typst(same.pop(0) if len(same) > 1 else same[0], display)
-        except UnknownFormula as error:
+        except (UnknownFormula, RecursionError) as error:
             what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({error})"
             warn(piece.where, what, "Write it with words that JupyterLab shows")
             return f"#unset({item}, {str(display).lower()})"

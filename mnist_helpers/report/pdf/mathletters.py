@@ -28,6 +28,7 @@ SPANS = {
 }  # fmt: skip
 ARROWS = set("→←↔⇒⇐⇔↦↪↩⇀⇁↼↽⇌⇋↠↞⟶⟵⟷⟹⟸⟺")
 LARGE = set("∑∏∐⋀⋁⋂⋃⨀⨁⨂⨄⨅⨆")
+SLANTED = set("ΓΔΘΛΞΠΣΥΦΨΩ")  # where nothing is said, Typst has these upright
 SIGNS = {"-": "−", "*": "∗", "'": "′", "`": "‵"}  # as formulas have them
 BARS = set("|‖∥∣")  # with room around, unless their class says that they have none
 INVISIBLE = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064\u200b"))
@@ -71,6 +72,7 @@ def letters(node: Element) -> str:
     if not text:
         return ""
     if len(text) == 1 and node.tag == "mi":
+        variant = variant or ("italic" if text in SLANTED else None)
         shown, variant = escape(text), variant if text.isalnum() or variant != "normal" else None
     elif re.fullmatch(r"\d+(\.\d+)?", text):
         shown, variant = text, None if variant == "normal" else variant
@@ -94,10 +96,14 @@ def operator(node: Element) -> str:
         return ""
     if re.fullmatch(r"[A-Za-z][A-Za-z\s]*", text):
         return f"op({quote(text)})"
+    if "\u0338" in text[1:]:
+        return styled(node, f"negated({escape(text.replace(chr(0x338), ''))})")
     size, kind, variant = node.get("minsize"), node.get(TEXCLASS, ""), node.get("mathvariant")
     shown = _wrap(escape(text), None if variant == "normal" else variant)
     if size and node.get("maxsize") == size and size.endswith("em"):
         return styled(node, f"lr({shown}, size: #{size})")
+    if node.get("largeop") == "false":
+        shown = f"inline({shown})"
     if kind in ("BIN", "REL", "PUNCT") or (text in BARS and kind):
         shown = f'class("{CLASSES.get(kind, "normal")}", {shown})'
     elif len(text) > 1:
