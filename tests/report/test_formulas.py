@@ -161,6 +161,12 @@ def test_formulas_in_tables_headings_lists_and_lines(tmp_path):
     assert found == [] and "On α" in text and "|x|" in text.replace(" ", "") and "---" not in text
 
 
+def test_formulas_in_the_html_of_an_output(tmp_path):
+    html = r"<p>now $\alpha < 1$, \(\beta\), $$\gamma$$ for $5 and $6</p><code>$\delta$</code>"
+    text, found = export(tmp_path, ran("h", new_output("display_data", {"text/html": html})))
+    assert found == [] and "now α < 1, β," in text and "γ" in text and "for $5 and $6" in text and r"$\delta$" in text
+
+
 def test_a_formula_is_no_wider_than_the_page(tmp_path):
     long = "+".join(f"x_{{{i}}}" for i in range(80))
     matrix = r"\begin{pmatrix}" + "&".join(f"x_{{{i}}}" for i in range(60)) + r"\end{pmatrix}"

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from pandocfilters import Link, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
 from mnist_helpers.files import project_path
-from mnist_helpers.report.pdf.formulas import Formulas, read, without_bars
+from mnist_helpers.report.pdf.formulas import Formulas, read, with_formulas, without_bars
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import wrap
@@ -73,8 +73,8 @@ class Document:
         """A piece as HTML, after a mark that says which one it is."""
         self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
-        html = with_references(self.piece.html or to_html(without_bars(self.piece.markdown), index))
-        return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{html}'
+        html = with_formulas(self.piece.html) if self.piece.html else to_html(without_bars(self.piece.markdown), index)
+        return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{with_references(html)}'
 
     def add(self, item: dict) -> int:
         """The place of an item among the items; a figure's file is put beside the document."""

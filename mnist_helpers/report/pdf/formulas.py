@@ -1,7 +1,9 @@
 """The formulas of a document: read by MathJax all at once, since one may define what later ones use."""
 
 import re
+from html import escape, unescape
 
+from bs4 import BeautifulSoup
 from pandocfilters import walk
 
 from mnist_helpers.report.pdf.mathjax import to_mathml
@@ -9,6 +11,10 @@ from mnist_helpers.report.pdf.mathletters import UnknownFormula
 from mnist_helpers.report.pdf.mathml import to_typst
 from mnist_helpers.report.pdf.pieces import Piece, warn
 
+IN_HTML = re.compile(
+    r"\$\$(?P<block>[^$]+)\$\$|(?<![\\$])\$(?P<line>[^$`]+)\$(?![\d$])|\\\((?P<round>.+?)\\\)|\\\[(?P<bracket>.+?)\\\]",
+    re.S,
+)
 Formula = tuple[str, str, bool]  # notebook, LaTeX, and whether it is a paragraph of its own
 
 
@@ -37,12 +43,13 @@ class Formulas:
 
         item: that of the item with its alternative text.
         """
-        same = self.mathml[piece.chapter, tex, display]  # one may stand in a text twice, with something defined between
+        formula = piece.chapter, tex, display  # one may stand there twice, with something defined between
+        same = self.mathml.get(formula) or to_mathml([formula])
         try:
             markup = to_typst(same.pop(0) if len(same) > 1 else same[0], display)
         except (UnknownFormula, RecursionError) as error:
             what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({error})"
-            warn(piece.where, what, "Write it with words that JupyterLab shows")
+            warn(piece.where, what, "Write it in another way")
             return f"#unset({item}, {str(display).lower()})"
         if not markup.strip("$ "):  # it only defines something
             return ""
@@ -50,6 +57,21 @@ class Formulas:
             return f"#formula({item})[{markup}]"
         breaks = not re.search(r"mat\(|\\ |^#", markup)  # one line, which can become several where it is too long
         return f"#displayed({item}, {str(breaks).lower()})[{markup}]"
+
+
+def with_formulas(html: str) -> str:
+    """The HTML of an output, with Spans for the formulas in its words: JupyterLab sets these too."""
+    soup = BeautifulSoup(html, "html.parser")
+    for text in soup.find_all(string=IN_HTML):
+        if not text.find_parent(["code", "pre", "script", "style", "textarea"]):
+            text.replace_with(BeautifulSoup(IN_HTML.sub(_span, escape(text, quote=False)), "html.parser"))
+    return str(soup)
+
+
+def _span(found: re.Match) -> str:
+    kind, tex = next((key, tex) for key, tex in found.groupdict().items() if tex)
+    element = "DisplayMath" if kind in ("block", "bracket") else "InlineMath"
+    return f'<span data-element="{element}" data-whole="{escape(unescape(tex))}">{tex}</span>'
 
 
 def without_bars(markdown: str) -> str:
