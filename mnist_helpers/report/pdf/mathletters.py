@@ -1,4 +1,4 @@
-"""The letters, signs and blanks of MathJax's MathML in Typst's words."""
+"""The letters, signs, blanks and sizes of MathJax's MathML in Typst's words."""
 
 import re
 import unicodedata
@@ -38,6 +38,8 @@ STYLES = {
     (None, "1"): "script(%s)",
     (None, "2"): "sscript(%s)",
 }
+LEVEL = "level"  # an attribute: 0, or 1 and more for what stands in scripts
+SCRIPTED = {"msub", "msup", "msubsup", "mmultiscripts", "munder", "mover", "munderover"}
 
 
 class UnknownFormula(ValueError):
@@ -47,12 +49,7 @@ class UnknownFormula(ValueError):
 def escape(text: str) -> str:
     """Signs that mean themselves: Typst would take others for its own words, or for parentheses that grow."""
     signs = [SIGNS.get(sign, sign) for sign in text]
-    return "".join(rf"\{sign}" if _means_more(sign) else sign for sign in signs)
-
-
-def _means_more(sign: str) -> bool:
-    plain = sign.isalnum() or sign.isspace()
-    return not plain and (sign.isascii() or sign in "√∛∜" or unicodedata.category(sign) in ("Ps", "Pe", "Pi", "Pf"))
+    return "".join(sign if sign.isalnum() or sign.isspace() else rf"\{sign}" for sign in signs)
 
 
 def quote(text: str) -> str:
@@ -148,3 +145,21 @@ def style_of(node: Element) -> str:
 def styled(node: Element, shown: str) -> str:
     style = style_of(node)
     return style.replace("%s", shown) if shown and style else shown
+
+
+def note_levels(node: Element, level: int) -> None:
+    """Tables and boxes learn how small they stand; Typst would set the former smaller in a line, and the latter not."""
+    if (own := node.get("scriptlevel", "")).isdigit():
+        level = int(own)
+    if node.get("data-mjx-smallmatrix") == "true":
+        level = max(level, 1)
+    if node.tag in ("mtable", "mpadded", "menclose"):
+        node.set(LEVEL, str(level))
+    for i, child in enumerate(node):
+        note_levels(child, level + (i > 0 and node.tag in SCRIPTED))
+
+
+def small(node: Element, shown: str) -> str:
+    """As small as it stands: a box would show it in the size of a line."""
+    level = int(node.get(LEVEL, 0))
+    return f"{'script' if level == 1 else 'sscript'}({shown})" if level else shown

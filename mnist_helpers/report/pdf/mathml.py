@@ -9,6 +9,7 @@ from mnist_helpers.report.pdf.mathletters import (
     ARROWS,
     CLASSES,
     LARGE,
+    LEVEL,
     OVER,
     SPANS,
     TEXCLASS,
@@ -16,8 +17,10 @@ from mnist_helpers.report.pdf.mathletters import (
     escape,
     length,
     letters,
+    note_levels,
     operator,
     quote,
+    small,
     space,
     style_of,
     styled,
@@ -29,8 +32,6 @@ ENCLOSED = {
     "box", "roundedbox", "circle", "left", "right", "top", "bottom", "updiagonalstrike", "downdiagonalstrike",
     "horizontalstrike", "verticalstrike",
 }  # fmt: skip
-LEVEL = "level"  # an attribute: 0, or 1 and more for what stands in scripts
-SCRIPTED = {"msub", "msup", "msubsup", "mmultiscripts", "munder", "mover", "munderover"}
 NO_INK = {"annotation", "annotation-xml", "maligngroup", "malignmark", "none", "mprescripts"}
 
 
@@ -44,21 +45,10 @@ def to_typst(mathml: str, display: bool) -> str:
         raise UnknownFormula("".join(error.itertext()).strip())
     if any(part.get("class") == "MathJax_ref" and "???" in text_of(part) for part in node.iter()):
         raise UnknownFormula(r"no formula has this \label and a \tag")
-    _note_levels(node, 0)
+    note_levels(node, 0)
     if not display:
         return f"${_row(node)}$"
     return _paragraph(node)
-
-
-def _note_levels(node: Element, level: int) -> None:
-    """Tables learn how small they stand; Typst would set them smaller in a line than in a paragraph."""
-    if (own := node.get("scriptlevel", "")).isdigit():
-        level = int(own)
-    level += node.get("data-mjx-smallmatrix") == "true"
-    if node.tag == "mtable":
-        node.set(LEVEL, str(level))
-    for i, child in enumerate(node):
-        _note_levels(child, level + (i > 0 and node.tag in SCRIPTED))
 
 
 def _paragraph(node: Element) -> str:
@@ -211,21 +201,21 @@ def _fraction(node: Element) -> str:
 def _enclosed(node: Element) -> str:
     if unknown := set(node.get("notation", "longdiv").split()) - ENCLOSED:
         raise UnknownFormula(f"the frame {min(unknown)}")
-    return f"enclosed({quote(node.get('notation', ''))}, {_row(node) or _EMPTY})"
+    return f"enclosed({quote(node.get('notation', ''))}, {small(node, _row(node) or _EMPTY)})"
 
 
 def _padded(node: Element) -> str:
     """What stands higher or lower, or takes no room."""
     shown, height = _row(node), node.get("voffset", "0")
-    if not shown:
-        return ""
+    if not shown or (node.get("width") == "0" and _bare(node).tag == "mphantom"):
+        return _EMPTY if shown else ""
+    shown = small(node, shown)
     if float(re.match(r"[-+]?[\d.]*", height)[0] or 0):
         shown = f"raised(#({length(height)}), {shown})"
     if "border" in node.get("style", ""):
         shown = f'enclosed("box", {shown})'
-    if node.get("width") == "0":
-        return _EMPTY if _bare(node).tag == "mphantom" else f"lapped({shown})"
-    return styled(node, shown)
+    share = re.fullmatch(r"-([\d.]+)width", node.get("lspace", ""))  # how much of it stands at the left of its place
+    return f"lapped(#{share[1] if share else 0}, {shown})" if node.get("width") == "0" else styled(node, shown)
 
 
 def _table(table: Element) -> str:
