@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import time
+import warnings
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from tqdm import tqdm
 from mnist_helpers import training
 from mnist_helpers.files import project_path, write_atomically, write_together
 from mnist_helpers.report.exporter import BIBLIOGRAPHY, build_pdfs, chosen_chapters
-from mnist_helpers.report.pdf.pieces import Piece
+from mnist_helpers.report.pdf.pieces import PdfError, PdfWarning, Piece
 from mnist_helpers.report.pdf.typeset import picture_of_pages, typeset
-from mnist_helpers.report.settings import COLAB, FIRST_SEED, OUT, SEEDS, read_settings, tomllib
+from mnist_helpers.report.settings import COLAB, FIRST_SEED, OUT, SEEDS, Settings, read_settings, tomllib
 from mnist_helpers.report.summary import readme_with
 from mnist_helpers.training import recipes
 from mnist_helpers.training.runs import Run, format_environment
@@ -42,7 +43,7 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None, stric
     once every notebook has run. With `seeds` or `numbers` all of it stays under build/. strict: see build_pdf.
     """
     settings = read_settings()
-    typeset([Piece("title page")], settings, BIBLIOGRAPHY)  # a name that cannot be set is better known now
+    _try_title(settings, strict)
     n = seeds or settings.seeds
     full = seeds is None and numbers is None
     chapters = chosen_chapters(numbers)
@@ -68,6 +69,17 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None, stric
     where = project_path(".") if full else out
     seconds = time.perf_counter() - start
     print(f"done in {seconds:.0f} s: PDFs, notebooks and figures are under {where}")
+
+
+def _try_title(settings: Settings, strict: bool) -> None:
+    """What cannot be set in report.toml is better known now than in 20 minutes: a warning; where strict, a PdfError."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PdfWarning)
+        typeset([Piece("title page")], settings, BIBLIOGRAPHY)
+    for found in caught:
+        if strict and found.category is PdfWarning:
+            raise PdfError(str(found.message))
+        print(f"warning: {found.message}", file=sys.stderr)
 
 
 def _made(runs: list[Run]) -> dict:
