@@ -7,34 +7,19 @@ import re
 from html import escape
 from pathlib import Path
 from urllib.parse import unquote
-from urllib.request import urlopen
 
 import bibtexparser
 from bibtexparser.bparser import BibTexParser
-from bs4 import BeautifulSoup
 from pandocfilters import Link, Math, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
 from mnist_helpers.files import project_path
+from mnist_helpers.report.pdf.markup import REFERENCE, mend
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
-from mnist_helpers.report.pdf.pieces import PdfError, Piece, warn
+from mnist_helpers.report.pdf.pictures import PAGE, SCREEN, put_beside
+from mnist_helpers.report.pdf.pieces import Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
 
-# In Korean a section's word follows its number, and particles follow both without a blank.
-REFERENCE = re.compile(
-    r"(?<![\w-])(?:(Figure|Table|[Cc]hapter|[Ss]ection|그림|표)\s(\d+(?:\.\d+)*)(?!\.?[0-9A-Za-z_])|(\d+)(절))"
-)
-
-
-def with_references(html: str) -> str:
-    """The HTML, with every tag closed, code as attributes too, and "Figure 3.1" and the like as links."""
-    soup = BeautifulSoup(html, "html.parser")
-    for code in soup.select("code:not(pre *)"):
-        code["data-whole"] = code.text  # in the text pandoc takes several blanks as one
-    for text in soup.find_all(string=REFERENCE):
-        if text.parent.name in ("p", "li", "td", "th"):
-            linked = REFERENCE.sub(r'<a href="\g<0>">\g<0></a>', escape(text))
-            text.replace_with(BeautifulSoup(linked, "html.parser"))
-    return str(soup)
+SPELLED = {"c#": "cs", "c++": "cpp", "f#": "fs"}  # languages, as Typst has them
 
 
 def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str, list[dict], list[str]]:
@@ -75,8 +60,15 @@ class Document:
         """A piece as HTML, after a mark that says which one it is."""
         self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
-        html = with_references(self.piece.html or to_html(self.piece.markdown, index))
-        return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{html}'
+        html = self.piece.html or to_html(self.piece.markdown, index)
+        html = mend(html, self.add, self.piece.where, self.anchor if self.piece.markdown else lambda name: None)
+        return f'<pre data-piece="{index}" data-typst="1">// piece {index}\n{escape(raw)}</pre>{html}'
+
+    def anchor(self, name: str) -> str | None:
+        """The label of an element's id, for links to it; None where another one has it."""
+        place = (self.piece.chapter, name.lower())
+        label = f"place-{len(self.anchors)}"
+        return label if self.anchors.setdefault(place, label) == label else None
 
     def add(self, item: dict) -> int:
         """The place of an item among the items; a figure's file is put beside the document."""
@@ -85,7 +77,7 @@ class Document:
             item = item | {"anchor": None if name in self.numbers else name.replace(" ", "-")}
             self.numbers.setdefault(name, name.replace(" ", "-"))
         if "file" in item:
-            item = item | {"file": self._copy(item["file"])}
+            item = put_beside(item, self.piece, self.build / f"picture-{len(self.items)}")
         self.items.append(item)
         return len(self.items) - 1
 
@@ -113,23 +105,22 @@ class Document:
         about = dict(value[0][2]) if key in ("Code", "CodeBlock", "Image", "Span") else {}
         if "piece" in about:
             self.piece = self.pieces[int(about["piece"])]
-            return RawBlock("typst", value[1])
+        if "typst" in about:
+            return (RawInline if key == "Code" else RawBlock)("typst", value[1])
         if key == "Span" and "whole" in about:
             return self._math(about["element"], about["whole"])
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
             language = re.findall(r"[\w+#-]+", " ".join(value[0][1]))[:1]  # of ```{python}
-            return {"t": key, "c": [["", language, []], wrap(about.get("whole", value[1]).strip("\n"))]}
+            language = [SPELLED.get(word, re.sub(r"[^\w-]", "", word)) for word in language]
+            text = about.get("whole", value[1]).strip("\n")
+            return {"t": key, "c": [["", language, []], wrap(text.expandtabs()) if key == "CodeBlock" else text]}
         if key == "Link":
             return self._link(value)
         if key == "Image":
-            return self._picture(value[2][0], stringify(Para(value[1])), about.get("width", ""))
-        if key == "Str" and re.search(r"\w'", value):  # after a digit Typst would make a prime of it
-            return Str(re.sub(r"(?<=\w)'", "’", value))
-        if key == "Str" and (number := re.fullmatch(r"(\(?)-(\d.*)", value)):  # Typst sees this only after a blank
-            return Str(f"{number[1]}−{number[2]}")
-        return None
+            return self._picture(value[2][0], stringify(Para(value[1])), about)
+        return _as_written(value) if key == "Str" else None
 
     def _math(self, kind: str, formula: str) -> list:
         """A formula, with an item that holds its alternative text around it."""
@@ -140,32 +131,17 @@ class Document:
         for cases in re.findall(r"\\begin\{cases\}.*?\\end\{cases\}", formula, re.S):
             formula = formula.replace(cases, cases.replace("&", r"&\quad "))  # Typst puts no space there
         self.formulas.setdefault(" ".join(formula.split()), self.piece.where)
-        return [opening, Math({"t": kind}, formula), RawInline("typst", "]")]
+        return [opening, Math({"t": kind}, formula), RawInline("typst", "];")]
 
-    def _picture(self, url: str, alt: str, width: str) -> dict:
-        if re.match(r"https?:", url):
-            raise PdfError(f"{self.piece.where} shows {url}, and a report fetches nothing. Save the picture as a file.")
-        alt, file = (alt or "a picture", url) if url.startswith("data:") else (alt or Path(url).stem, unquote(url))
-        pixels = re.fullmatch(r"(\d+)(?:px)?", width)
-        item = {"kind": "picture", "file": file, "alt": alt, "width": pixels and int(pixels[1]) / 96}
-        return RawInline("typst", f"#item({self.add(item)})")
-
-    def _copy(self, file: str) -> str:
-        """Put a picture beside the document; its name there. It is a file, or is written out in its address."""
-        kind, advice = Path(file).suffix, "that does not exist, {}. Put it there."
-        try:
-            if file.startswith("data:"):
-                advice = "that is damaged, {}. Insert it again."
-                with urlopen(file) as opened:  # these words themselves: nothing is fetched
-                    content, kind = opened.read(), "." + opened.headers.get_content_subtype().split("+")[0]
-            else:
-                content = (self.piece.folder / file).read_bytes()
-        except (OSError, ValueError) as error:  # a name may be too long, or none
-            shown = advice.format(file[:60] or "without a name")
-            raise PdfError(f"{self.piece.where} shows a picture {shown}") from error
-        name = f"picture-{len(self.items)}{kind}"
-        (self.build / name).write_bytes(content)
-        return name
+    def _picture(self, url: str, alt: str, about: dict) -> dict:
+        """A picture in the text; about: its attributes, of which a width may be in pixels or a part of the page."""
+        given = re.search(r"(?<!-)\bwidth: *([\d.]+(?:px|%))", about.get("style", ""))
+        size = re.fullmatch(r"([\d.]+)(px|%)?", given[1] if given else about.get("width", ""))
+        width = size and float(size[1]) * (PAGE[0] / 100 if size[2] == "%" else 1 / SCREEN)
+        file = url if url.startswith("data:") else unquote(url)
+        alt = alt or ("" if file.startswith("data:") else Path(file).stem) or "a picture"
+        item = {"kind": "picture", "file": file, "alt": alt, "width": width, "columns": int(about.get("columns", 1))}
+        return RawInline("typst", f"#item({self.add(item)});")
 
     def _number(self, level: int, words: str, label: str) -> str | None:
         """Note a heading; its number, if it begins with one, as it is written, such as "3.1" or "3.".
@@ -201,8 +177,19 @@ class Document:
             places = (self.piece.folder, project_path("notebooks", self.piece.folder))
             known = anchor and any(piece.chapter == chapter for piece in self.pieces)
             if known or not any((place / path).exists() for place in places):
-                raise PdfError(f"{self.piece.where} links to {url or 'nothing'}, which does not exist. Mend the link.")
-        return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "]")] if label else inlines
+                warn(self.piece.where, f"links to {url or 'nothing'}, which does not exist", "Mend the link")
+        return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "];")] if label else inlines
+
+
+def _as_written(word: str) -> list[dict] | None:
+    """What Typst would make other signs of: --epochs and ... stay, as do 3's and -5, which is a minus sign."""
+    found = []
+    for part in re.split(r"(-{2,}|\.{3,}|-\?)", word):
+        part = re.sub(r"(?<=\w)'", "’", part)  # after a digit Typst would make a prime of it
+        part = re.sub(r"^(\(?)-(?=\d)", r"\1−", part)  # Typst sees this only after a blank
+        signs = re.fullmatch(r"[-.?]{2,}", part)
+        found.append(RawInline("typst", re.sub(".", r"\\\g<0>", part)) if signs else Str(part))
+    return found if found != [Str(word)] else None
 
 
 def _name(reference: re.Match) -> str:

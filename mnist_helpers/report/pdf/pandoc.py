@@ -8,7 +8,14 @@ from html import escape
 from pathlib import Path
 
 import pypandoc
-from nbconvert.filters.markdown_mistune import HTMLRenderer, MarkdownWithMath, MathInlineParser, import_plugin
+from mistune import BlockParser
+from nbconvert.filters.markdown_mistune import (
+    HTMLRenderer,
+    MarkdownWithMath,
+    MathBlockParser,
+    MathInlineParser,
+    import_plugin,
+)
 
 from mnist_helpers.report.pdf.pieces import PdfError
 
@@ -48,7 +55,10 @@ def to_html(markdown: str, key: object = "") -> str:
     """Markdown as Jupyter reads it, and with footnotes; key: another one for each cell of a document."""
     renderer, inline = _Renderer(escape=False, allow_harmful_protocols=True), MathInlineParser(hard_wrap=False)
     renderer.key, inline.specification["inline_math_tex"] = key, MONEY_IS_NO_MATH
-    return MarkdownWithMath(renderer, inline=inline, plugins=map(import_plugin, PLUGINS)).render(markdown)
+    block = MathBlockParser()  # nbconvert takes #word for a heading, JupyterLab does not
+    block.specification |= {rule: sign for rule, sign in BlockParser.SPECIFICATION.items() if "heading" in rule}
+    plugins = map(import_plugin, PLUGINS)
+    return MarkdownWithMath(renderer, block=block, inline=inline, plugins=plugins).render(markdown)
 
 
 def read_html(html: str) -> dict:
