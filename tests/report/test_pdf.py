@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbconvert.exporters import get_exporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from pandocfilters import walk
@@ -22,10 +23,11 @@ from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
 from mnist_helpers.__main__ import main
 from mnist_helpers.report import exporter
-from mnist_helpers.report.pdf.document import Document, to_typst, with_references
+from mnist_helpers.report.pdf.document import Document, to_typst
+from mnist_helpers.report.pdf.markup import mend
 from mnist_helpers.report.pdf.pandoc import read_html, to_html
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
-from mnist_helpers.report.pdf.tables import WIDTH, read_tables, wrap
+from mnist_helpers.report.pdf.tables import WIDTH, read_table, wrap
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0[1-9]*.ipynb"))
@@ -251,8 +253,9 @@ def dead_references(pieces: list[Piece], build: Path) -> list[str]:
     return to_typst(pieces, build, exporter.BIBLIOGRAPHY)[2]
 
 
-def test_figures_and_tables_of_the_chapters_have_labels_of_their_own(pieces):
-    labels = [piece.item["label"] for piece in pieces if piece.item and piece.item.get("label")]
+def test_figures_and_tables_of_the_chapters_have_labels_of_their_own(pieces, tmp_path):
+    items = to_typst(pieces, tmp_path, exporter.BIBLIOGRAPHY)[1]
+    labels = [item["label"] for item in items if item.get("label")]
     assert len(labels) == len(set(labels)) > 30
 
 
@@ -398,7 +401,7 @@ def test_code_is_read_letter_by_letter(source, code):
 def codes(source: str) -> list[str]:
     """The code in Markdown, as pandoc gives it."""
     found = []
-    walk(read_html(with_references(to_html(source))), lambda key, value, *_: found.append((key, value)), "", {})
+    walk(read_html(mend(to_html(source), list().append, "")), lambda key, value, *_: found.append((key, value)), "", {})
     return [dict(value[0][2]).get("whole", value[1]) for key, value in found if key in ("Code", "CodeBlock")]
 
 
@@ -586,8 +589,8 @@ def test_outputs_as_a_reader_sees_them(project):
         ran("c", new_output("display_data", bar), shown(text="<Figure size 640x480 with 1 Axes>")),
         ran("d", shown(text="[<matplotlib.lines.Line2D at 0x7f>]"), shown(text="42")),
     )
-    assert "100 % red text" in text and "42" in text
-    for sign in ("10 % 100", "[31m", "a warning", "it/s", "<Figure", "matplotlib"):
+    assert "100 % red text a warning" in text and "42" in text
+    for sign in ("10 % 100", "[31m", "it/s", "<Figure", "matplotlib"):
         assert sign not in text, sign
 
 
@@ -623,9 +626,14 @@ def test_a_long_table_repeats_its_head(project):
     assert text.count("figure of it") >= 3 and text.count("A long one.") == 1 and "row 119" in text
 
 
+def tables(html: str) -> list[dict]:
+    """The items of an HTML table."""
+    return [item for item, _ in read_table(BeautifulSoup(html, "html.parser").table)]
+
+
 def test_decimal_points_stand_below_one_another():
     rows = "".join(f"<tr><td>x</td><td>{number}</td></tr>" for number in ("1.25", "1,000", "–", "NaN"))
-    (table,) = read_tables(f"<table><thead><tr><th>a</th><th>b</th></tr></thead>{rows}</table>")
+    (table,) = tables(f"<table><thead><tr><th>a</th><th>b</th></tr></thead>{rows}</table>")
     assert table["align"] == ["left", "right"]
     assert [row[1].get("pad", "") for row in table["rows"]] == ["", ".25", "", ""]
     assert table["header"] == [[{"text": "a"}, {"text": "b"}]]
@@ -633,7 +641,7 @@ def test_decimal_points_stand_below_one_another():
 
 def test_a_table_with_spans():
     html = "<table><tr><th colspan=2>both</th></tr><tr><td rowspan='2'>a</td><td>1</td></tr><tr><td>2</td></tr></table>"
-    (table,) = read_tables(html)
+    (table,) = tables(html)
     assert table["header"][0][0]["colspan"] == 2 and table["rows"][0][0]["rowspan"] == 2 and len(table["align"]) == 2
 
 
@@ -670,22 +678,9 @@ FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", 
         (new_code_cell("x = 1"), r"chapter 01_test, cell 2 \('x = 1'\) has not been run.*make report"),
         (FAILED, r"cell 2 \('1 / 0'\) failed with ZeroDivisionError. Mend it"),
         (new_markdown_cell(r"$\undefinedthing{x}$"), r"cell 2: the formula \\undefinedthing\{x\} cannot be read"),
-        (new_markdown_cell("![a](gone.png)"), "cell 2 shows a picture that does not exist, gone.png"),
-        (
-            new_markdown_cell("![a](https://x.org/a.png)"),
-            "cell 2 shows https://x.org/a.png, and a report fetches nothing",
-        ),
-        (new_markdown_cell("[a](gone.md)"), "cell 2 links to gone.md, which does not exist"),
-        (new_markdown_cell("[a](01_gone.ipynb)"), "cell 2 links to 01_gone.ipynb, which does not exist"),
-        (new_markdown_cell("[a](#Gone)"), "cell 2 links to #Gone, which does not exist"),
         (new_markdown_cell("a \U0001f389 party"), "cell 2 cannot be typeset: .*Write it in another way"),
         (ran("print('\U0001f389')"), "chapter 01_test, cell 2 cannot be typeset: .*Write it in another way"),
         (new_markdown_cell(r"$\left(x\right|$"), "cell 2 cannot be typeset|cell 2: the formula"),
-        (
-            new_markdown_cell("![a](data:image/png;base64,AAAAA)"),
-            "cell 2 shows a picture that is damaged, data:image/png",
-        ),
-        (new_markdown_cell("![a](" + "long" * 500 + ".png)"), "cell 2 shows a picture that does not exist, longlong"),
     ],
 )
 def test_bad_notebooks_are_refused_by_name_and_cell(project, cell, message):

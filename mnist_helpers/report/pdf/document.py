@@ -61,7 +61,7 @@ class Document:
         self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
         html = self.piece.html or to_html(self.piece.markdown, index)
-        html = mend(html, self.add, self.piece.where, self.anchor if self.piece.markdown else lambda name: None)
+        html = mend(html, self.add, self.piece.where, None if self.piece.html else self.anchor)
         return f'<pre data-piece="{index}" data-typst="1">// piece {index}\n{escape(raw)}</pre>{html}'
 
     def anchor(self, name: str) -> str | None:
@@ -140,7 +140,7 @@ class Document:
         width = size and float(size[1]) * (PAGE[0] / 100 if size[2] == "%" else 1 / SCREEN)
         file = url if url.startswith("data:") else unquote(url)
         alt = alt or ("" if file.startswith("data:") else Path(file).stem) or "a picture"
-        item = {"kind": "picture", "file": file, "alt": alt, "width": width, "columns": int(about.get("columns", 1))}
+        item = {"kind": "picture", "file": file, "alt": alt, "width": width, "room": float(about.get("room", PAGE[0]))}
         return RawInline("typst", f"#item({self.add(item)});")
 
     def _number(self, level: int, words: str, label: str) -> str | None:

@@ -7,6 +7,8 @@ from html import escape
 
 from bs4 import BeautifulSoup, Tag
 
+from mnist_helpers.report.pdf.pandoc import MONEY_IS_NO_MATH
+from mnist_helpers.report.pdf.pictures import PAGE
 from mnist_helpers.report.pdf.pieces import warn
 from mnist_helpers.report.pdf.tables import colour_of, read_table
 
@@ -15,7 +17,7 @@ REFERENCE = re.compile(
     r"(?<![\w-])(?:(Figure|Table|[Cc]hapter|[Ss]ection|그림|표)\s(\d+(?:\.\d+)*)(?!\.?[0-9A-Za-z_])|(\d+)(절))"
 )
 CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0e-\x1f\x7f]")  # no letters; a browser shows none of them
-UNSEEN = "script, style, link, meta, title, template, noscript"
+UNSEEN = "script, style, link, meta, title, template, noscript, button:has(img)"
 EMBEDDED = {  # what paper cannot show: its name, and what to do
     "iframe": ("a page of the web", "Say in words what it shows"),
     "embed": ("an embedded file", "Say in words what it shows"),
@@ -24,14 +26,21 @@ EMBEDDED = {  # what paper cannot show: its name, and what to do
     "audio": ("a sound", "Say in words what is heard"),
     "canvas": ("a drawing of a script", "Show a picture of it too"),
 }
-RENAMED = {"figure": "div", "figcaption": "p", "textarea": "span"}  # pandoc would want a picture, or drop the words
+FORMULA = re.compile(rf"\$\$([^$]+)\$\$|{MONEY_IS_NO_MATH}")
+RENAMED = {
+    "figure": "div",
+    "figcaption": "p",
+    "textarea": "span",
+    "kbd": "code",
+}  # pandoc would want a picture, or drop the words
 Add = Callable[[dict], int]
 
 
-def mend(html: str, add: Add, where: str, anchor: Callable[[str], str | None] = lambda name: None) -> str:
+def mend(html: str, add: Add, where: str, anchor: Callable[[str], str | None] | None = None) -> str:
     """The HTML for pandoc: every tag closed, tables as items, code as attributes too, and references as links.
 
-    add: takes an item and gives its place; where: the cell; anchor: the label for an element's id, if links may use it.
+    add: takes an item and gives its place; where: the cell; anchor: of Markdown, the label for an element's id, if it
+    is the first; None for a cell's output.
     """
     html = re.sub(r"</br\s*>", "<br>", CONTROL.sub("", html))  # as browsers read it
     soup = BeautifulSoup(re.sub(r"(?is)<svg\b.*?</svg>", _drawing, html), "html.parser")
@@ -50,10 +59,13 @@ def mend(html: str, add: Add, where: str, anchor: Callable[[str], str | None] = 
         code["data-whole"] = code.text  # in the text pandoc takes several blanks as one
     for tag in soup.select(",".join(EMBEDDED)):
         tag.replace_with(_mark(f"#item({add(_embedded(tag, where))});"))
+    if not anchor:
+        _read_formulas(soup)
     _link_references(soup)
     _paint(soup)
     for tag in soup.select("[id]:not(aside), a[name]"):
-        label = anchor(tag.attrs.pop("id", None) or tag.attrs.pop("name", ""))  # pandoc would take it for its own
+        name = tag.attrs.pop("id", None) or tag.attrs.pop("name", "")  # pandoc would take it for its own
+        label = anchor and anchor(name)
         if label:  # in a heading it would be in the outline too
             (tag.find_parent(re.compile("^h[1-6]$")) or tag).insert_before(_mark(f"#metadata(none)<{label}>"))
         if tag.name == "a" and not tag.contents:
@@ -85,6 +97,20 @@ def _embedded(tag: Tag, where: str) -> dict:
     return {"kind": "box", "text": f"{what}{f': {address}' if address else ', in the notebook'}", "url": url}
 
 
+def _read_formulas(soup: BeautifulSoup) -> None:
+    """Formulas in the words of an output, which JupyterLab sets too."""
+    for text in soup.find_all(string=FORMULA):
+        if not text.find_parent(["pre", "code", "style"]):
+            found = FORMULA.sub(
+                lambda m: _formula("DisplayMath" if m[1] else "InlineMath", m[1] or m["math_inline_tex"]), escape(text)
+            )
+            text.replace_with(BeautifulSoup(found, "html.parser"))
+
+
+def _formula(element: str, tex: str) -> str:
+    return f'<span data-element="{element}" data-whole="{tex}">{tex}</span>'
+
+
 def _link_references(soup: BeautifulSoup) -> None:
     """ "Figure 3.1" and the like as links; where a table's cell names a section and nothing else, Typst does it."""
     for text in soup.find_all(string=REFERENCE):
@@ -95,11 +121,16 @@ def _link_references(soup: BeautifulSoup) -> None:
 
 
 def _paint(soup: BeautifulSoup) -> None:
-    """Words in colour, and boxes such as <div class="alert alert-info">."""
+    """Words in colour, what stands in the middle, and boxes such as <div class="alert alert-info">."""
     for tag in soup.select("font[color], span[style*='color']"):
         if colour := colour_of(f"color: {tag['color']}" if tag.get("color") else tag["style"], "color"):
             tag.insert(0, _mark(f'#text(fill: rgb("{colour}"))['))
             tag.append(_mark("];"))
+    for tag in soup.select(
+        "center, [align=center]:not(td, th, tr), [style*='text-align'][style*='center']:not(td, th, tr)"
+    ):
+        tag.insert_before(_mark("#align(center)[", "pre"))
+        tag.insert_after(_mark("]", "pre"))
     for tag in soup.select("div.alert"):
         kind = next((name[6:] for name in tag["class"] if name.startswith("alert-") and name != "alert-block"), "info")
         tag.insert(0, _mark(f'#alert("{kind}")[', "pre"))
@@ -112,10 +143,11 @@ def _drawn(table: Tag, add: Add) -> list[Tag]:
         heading.name = "strong"
     parts = []
     for item, cells in read_table(table):
+        item["nested"] = bool(table.find_parent(["td", "th"]))
         parts.append(_mark(f"#item({add(item)}){'[' if cells else ''}", "pre"))
         for index, cell in enumerate(cells):
             inside = BeautifulSoup(cell.decode_contents(), "html.parser")
             for picture in inside.select("img"):
-                picture["data-columns"] = len(item["align"])
+                picture["data-room"] = PAGE[0] / len(item["align"]) - 10 / 72  # without the cell's margins
             parts += [*inside.contents, _mark("][" if index < len(cells) - 1 else "]", "pre")]
     return parts

@@ -31,9 +31,10 @@ INTERACTIVE = (
     (r"animation", "an animation", "Show the pictures that matter"),
     (r"", "a script's output", "Show a picture of it, or print it"),
 )
+SCRIPTED = "|".join(sign for sign, *_ in INTERACTIVE[:-1]) + r"|holoviews_exec|javascript|geo\+json"
 LOADERS = r"bk-notebook-logo|bokehjs_load"  # they load a library, and show nothing that matters
-# A progress bar's last state, of tqdm and pip; when it is over, it says nothing
-BAR = re.compile(r"^.*(?:\d+%\|.*\||\d+(?:it|\w*B)? \[\d+:\d+).*\n?", re.M)
+# the last state of a progress bar of tqdm, printed or as a widget; when it is over, it says nothing
+BAR = re.compile(r"^.*(?:\d+%\|[^|\n]*\| *\S+/\S+ \[|\d+it \[\d+:\d+|(?:Int|Float)Progress\().*\n?", re.M)
 STRING = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
 # objects that plotting and displaying give, which have their pictures; those of others are results
 NAMES = r"matplotlib|seaborn|mpl_toolkits|IPython|Axes|Figure|\w*Container|a list of|function|A>"
@@ -48,21 +49,19 @@ def output_parts(output: NotebookNode, source: str, folder: Path, where: str) ->
         return printed(BAR.sub("", output.text), output.name)
     if output.output_type == "error":  # of a cell that was to fail
         return printed("\n".join(output.traceback) or f"{output.ename}: {output.evalue}", "stderr")
-    data, about = output.data, output.metadata.get("report", {})
-    if about.get("role") in ("caption", "title"):
+    data, about, text = output.data, output.metadata.get("report", {}), output.data.get("text/plain", "")
+    kinds, html = " ".join(data), data.get("text/html", "")
+    if about.get("role") in ("caption", "title") or re.search(LOADERS, kinds + html) or BAR.search(text):
         return []
-    if re.search(LOADERS, " ".join(data) + data.get("text/html", "")):
-        return []
-    soup = BeautifulSoup(data.get("text/html", ""), "html.parser")
+    soup = BeautifulSoup(html, "html.parser")
     moving = bool([tag.extract() for tag in soup.select("script")])
     hides = [tag.extract() for tag in soup.select(HIDDEN)]
     still = next((kind for kind in PICTURES if kind in data), None)
-    text = data.get("text/plain", "")
-    if name := _interactive(data, soup, moving):
+    if name := _interactive(kinds, html if moving else "", soup):
         return _box(data, *name, where) if still is None else [{"item": _figure(output, about, still, folder)}]
     nameless = OBJECT.search(text) and not AROUND.sub("", OBJECT.sub("", text))  # nothing but names of objects
     # HTML that hides a part is for a browser; the text says it to all others
-    if soup.contents and (not hides or nameless or not text):
+    if soup.contents and (not hides or nameless or not text or soup.table):
         return [{"html": _labelled(soup, about)}] if _seen(soup) else []
     words = data.get("text/markdown") or data.get("text/latex")
     if words:  # a computed formula stays on the page of the words before it
@@ -72,6 +71,8 @@ def output_parts(output: NotebookNode, source: str, folder: Path, where: str) ->
         return [{"item": _figure(output, about, still, folder)}]
     if "application/json" in data:
         return printed(json.dumps(data["application/json"], indent=2, ensure_ascii=False))
+    if data and "text/plain" not in data:
+        return _box(data, f"an output of the kind {kinds}", "Print it, or show a picture of it", where)
     drawn = output.output_type == "execute_result" and _ends_with_plotting(source)
     return [] if nameless or drawn else printed(text)
 
@@ -83,16 +84,16 @@ def printed(text: str, stream: str = "stdout") -> list[dict]:
     return [{"item": {"kind": "output", "text": text, "long": long, "stream": stream}}] if text.strip() else []
 
 
-def _interactive(data: dict, soup: BeautifulSoup, moving: bool) -> tuple[str, str] | None:
-    """Name and advice of INTERACTIVE for what shows nothing without a browser's scripts; None for all else."""
-    html, kinds = data.get("text/html", ""), " ".join(data)
-    scripts = re.search(r"vnd\.(?!dataresource)|javascript|geo\+json", kinds)
-    drawn = moving and (soup.select("img:not([src])") or (soup.select("*:not(style, link, meta)") and not _seen(soup)))
-    if not (scripts or drawn) or re.search(r"\d+%\||\d+it \[", data.get("text/plain", "")):  # of a progress bar
+def _interactive(kinds: str, html: str, soup: BeautifulSoup) -> tuple[str, str] | None:
+    """Name and advice of INTERACTIVE for what shows nothing without a browser's scripts; None for all else.
+
+    html: empty where it has no scripts; soup: the rest of it.
+    """
+    shown = soup.select("img:not([src])") or (soup.select("*:not(style, link, meta)") and not _seen(soup))
+    found = f"{kinds} {html}" if html and shown else kinds
+    if not ((html and shown) or re.search(SCRIPTED, kinds)):
         return None
-    return next(
-        (name, advice) for sign, name, advice in INTERACTIVE if re.search(sign, kinds + (html if drawn else ""))
-    )
+    return next((name, advice) for sign, name, advice in INTERACTIVE if re.search(sign, found))
 
 
 def _seen(soup: BeautifulSoup) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pypandoc
 from mistune import BlockParser
+from mistune.plugins.table import table_in_list, table_in_quote
 from nbconvert.filters.markdown_mistune import (
     HTMLRenderer,
     MarkdownWithMath,
@@ -57,7 +58,7 @@ def to_html(markdown: str, key: object = "") -> str:
     renderer.key, inline.specification["inline_math_tex"] = key, MONEY_IS_NO_MATH
     block = MathBlockParser()  # nbconvert takes #word for a heading, JupyterLab does not
     block.specification |= {rule: sign for rule, sign in BlockParser.SPECIFICATION.items() if "heading" in rule}
-    plugins = map(import_plugin, PLUGINS)
+    plugins = (*map(import_plugin, PLUGINS), table_in_list, table_in_quote)
     return MarkdownWithMath(renderer, block=block, inline=inline, plugins=plugins).render(markdown)
 
 
@@ -74,7 +75,15 @@ def write_typst(tree: dict) -> tuple[str, str]:
 def _run(source: str, target: str, text: str) -> tuple[str, str]:
     """Standard output and error."""
     wheel = Path(pypandoc.__file__).parent / "files" / f"pandoc{'.exe' if os.name == 'nt' else ''}"
-    command = [str(wheel), "-f", source, "-t", target, "--wrap=preserve"]  # never another one that the machine has
+    command = [
+        str(wheel),
+        "-f",
+        source,
+        "-t",
+        target,
+        "--wrap=preserve",
+        "--preserve-tabs",
+    ]  # never another one that the machine has
     done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise PdfError(f"pandoc cannot read the report: {done.stderr.strip()}")

@@ -26,10 +26,11 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
     """
     file = item["file"]
     shown = "in the notebook" if file.startswith("data:") else file[:60] or "without a name"
-    item = item | {"file": None, "lost": f"picture: {item['alt'] if file.startswith('data:') else shown}"}
+    names = dict.fromkeys((item["alt"],) if file.startswith("data:") else (shown, item["alt"]))
+    item = item | {"file": None, "lost": f"picture: {', '.join(names)}"}
     if file.startswith(("http:", "https:", "//")):
         warn(piece.where, f"shows {file}, and a report fetches nothing", "Save the picture as a file")
-        return item | {"lost": f"picture: {file}"}
+        return item
     try:
         if file.startswith("data:"):
             with urlopen(file) as opened:  # these words themselves: nothing is fetched
@@ -42,7 +43,7 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
         warn(piece.where, problem, "Insert it again" if damaged else "Put it there")
         return item
     try:
-        content, suffix, width, moves = prepare(content, item.get("width"), item.get("columns", 1))
+        content, suffix, width, moves = prepare(content, item.get("width"), item.get("room", PAGE[0]))
     except BROKEN:
         warn(piece.where, f"shows a picture that is damaged, {shown}", "Save it again as PNG or JPEG")
         return item
@@ -52,10 +53,10 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
     return item | {"file": target.with_suffix(suffix).name, "width": width}
 
 
-def prepare(content: bytes, width: float | None, columns: int = 1) -> tuple[bytes, str, float | None, bool]:
+def prepare(content: bytes, width: float | None, room: float) -> tuple[bytes, str, float | None, bool]:
     """The picture for Typst, its suffix, its width in inches (None: its own), and whether it moved.
 
-    columns: of the table that it stands in. One of BROKEN for what is no picture.
+    room: the most that it may be wide. One of BROKEN for what is no picture.
     """
     if content.lstrip().startswith(b"<"):
         if not ElementTree.fromstring(content).tag.endswith("svg"):
@@ -71,7 +72,7 @@ def prepare(content: bytes, width: float | None, columns: int = 1) -> tuple[byte
     own = picture.info.get("dpi", (SCREEN,))[0]
     turned = ImageOps.exif_transpose(picture)
     width = width or turned.width / (own if 50 <= own <= 1200 else SCREEN)
-    width = float(min(width, PAGE[0] / columns, PAGE[1] * turned.width / turned.height))
+    width = float(min(width, room, PAGE[1] * turned.width / turned.height))
     untouched = kind in ("PNG", "JPEG") and not moves and not picture.getexif().get(0x0112, 1) > 1
     best = (content, f".{kind.lower()}") if untouched else None
     best = _smaller(turned, best, DPI * width / turned.width)
