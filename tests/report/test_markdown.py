@@ -59,7 +59,7 @@ CASES = {
         "70.0",
     ),
     "a table with bold, code, links and formulas": (
-        "| a | b |\n|:-|-:|\n| **bold** *it* | `x  y` |\n| $\\alpha$ | [link](https://x.org) |\n| one<br>two | ~~no~~ |",
+        "| a | b |\n|:-|-:|\n| **bold** *it* | `x  y` |\n| $\\alpha$ | [link](http://x.org) |\n| one<br>two | ~~no~~ |",
         "bold it x y 𝛼 link one two no",
         "*",
     ),
@@ -229,9 +229,11 @@ def test_links_inside_a_notebook_lead_somewhere(tmp_path):
     assert sum(len(page.get("/Annots", [])) for page in pages) == 3
 
 
-def test_widths_of_pictures(tmp_path):
+def test_sizes_of_pictures(tmp_path):
     Image.new("RGB", (960, 480), "red").save(tmp_path / "a.png")
-    sources = '<img src="a.png" width="50%">', '<img src="a.png" width="192">', '<img src="a.png" style="width: 25%">'
-    found = export(tmp_path, *map(new_markdown_cell, ("![](a.png)", *sources)), strict=True).pictures
+    given = "", 'width="50%"', 'width="192"', 'height="96"', 'style="max-width: 9px; width: 25%"', 'width="9999"'
+    cells = [new_markdown_cell(f'<img src="a.png" {size}>') for size in given]
+    found = export(tmp_path, *cells, strict=True).pictures
     page = 163 / 25.4 * 72
-    assert [right - left for left, _, right, _ in found] == pytest.approx([page, page / 2, 144, page / 4], abs=0.5)
+    widths = [right - left for left, _, right, _ in found]
+    assert widths == pytest.approx([page, page / 2, 144, 144, page / 4, page], abs=0.5)

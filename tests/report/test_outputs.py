@@ -122,7 +122,7 @@ CASES = {
         "zz",
         "an output of the kind application/x-thing",
     ),
-    "a sound": ([displayed(display.Audio(np.zeros(9), rate=8000))], "a sound, in the notebook", "element", "a sound"),
+    "a sound": ([displayed(display.Audio(np.ones(9), rate=8000))], "a sound, in the notebook", "element", "a sound"),
     "a film": (
         [displayed(display.Video(url="film.mp4"))],
         "a film: film.mp4",

@@ -112,7 +112,7 @@ class Document:
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
-            language = re.findall(r"[\w+#-]+", " ".join(value[0][1]))[:1]  # of ```{python}
+            language = re.findall(r"[^\W\d][\w+#-]*", " ".join(value[0][1]))[:1]  # of ```{python}
             language = [SPELLED.get(word, re.sub(r"[^\w-]", "", word)) for word in language]
             text = about.get("whole", value[1]).strip("\n")
             return {"t": key, "c": [["", language, []], wrap(text.expandtabs()) if key == "CodeBlock" else text]}
@@ -135,13 +135,15 @@ class Document:
 
     def _picture(self, url: str, alt: str, about: dict) -> dict:
         """A picture in the text; about: its attributes, of which a width may be in pixels or a part of the page."""
-        given = re.search(r"(?<!-)\bwidth: *([\d.]+(?:px|%))", about.get("style", ""))
-        size = re.fullmatch(r"([\d.]+)(px|%)?", given[1] if given else about.get("width", ""))
-        width = size and float(size[1]) * (PAGE[0] / 100 if size[2] == "%" else 1 / SCREEN)
+        size = {}
+        for side in ("width", "height"):
+            given = re.search(rf"(?:^|;)\s*{side}: *(\d[^;]*)", about.get("style", ""))
+            if found := re.fullmatch(r"(\d+(?:\.\d+)?)(px|%)?", given[1].strip() if given else about.get(side, "")):
+                size[side] = float(found[1]) * (PAGE[0] / 100 if found[2] == "%" else 1 / SCREEN)
         file = url if url.startswith("data:") else unquote(url)
         alt = alt or ("" if file.startswith("data:") else Path(file).stem) or "a picture"
-        item = {"kind": "picture", "file": file, "alt": alt, "width": width, "room": float(about.get("room", PAGE[0]))}
-        return RawInline("typst", f"#item({self.add(item)});")
+        item = {"kind": "picture", "file": file, "alt": alt, "width": None, "room": float(about.get("room", PAGE[0]))}
+        return RawInline("typst", f"#item({self.add(item | size)});")
 
     def _number(self, level: int, words: str, label: str) -> str | None:
         """Note a heading; its number, if it begins with one, as it is written, such as "3.1" or "3.".

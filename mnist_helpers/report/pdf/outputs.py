@@ -1,4 +1,8 @@
-"""What a cell's outputs give to the document: what JupyterLab shows of each, or a box that says what it was."""
+"""What a cell's outputs give to the document: what JupyterLab shows of each, or a box that says what it was.
+
+Warnings and logs, printed to stderr, are shown, as there. Left out without a word is what says nothing: a progress bar,
+which is over; the value of a plotting call, whose picture is there; a script that loads a library.
+"""
 
 import ast
 import hashlib

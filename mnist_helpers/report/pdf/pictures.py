@@ -22,7 +22,7 @@ BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombErr
 def put_beside(item: dict, piece: Piece, target: Path) -> dict:
     """The item with the name of its picture, put beside the document; with "lost" where there is none, and a warning.
 
-    item: "file" is a name or an address (data:, http:), "width" is in inches or None. target: without its suffix.
+    item: "file" is a name or an address (data:, http:), "width" and "height" are in inches. target: without its suffix.
     """
     file = item["file"]
     shown = "in the notebook" if file.startswith("data:") else file[:60] or "without a name"
@@ -43,7 +43,7 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
         warn(piece.where, problem, "Insert it again" if damaged else "Put it there")
         return item
     try:
-        content, suffix, width, moves = prepare(content, item.get("width"), item.get("room", PAGE[0]))
+        content, suffix, width, moves = prepare(content, item["width"], item.get("height"), item.get("room", PAGE[0]))
     except BROKEN:
         warn(piece.where, f"shows a picture that is damaged, {shown}", "Save it again as PNG or JPEG")
         return item
@@ -53,7 +53,9 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
     return item | {"file": target.with_suffix(suffix).name, "width": width}
 
 
-def prepare(content: bytes, width: float | None, room: float) -> tuple[bytes, str, float | None, bool]:
+def prepare(
+    content: bytes, width: float | None, height: float | None, room: float
+) -> tuple[bytes, str, float | None, bool]:
     """The picture for Typst, its suffix, its width in inches (None: its own), and whether it moved.
 
     room: the most that it may be wide. One of BROKEN for what is no picture.
@@ -71,7 +73,11 @@ def prepare(content: bytes, width: float | None, room: float) -> tuple[bytes, st
     kind, moves = picture.format, picture.format in MOVING and getattr(picture, "n_frames", 1) > 1
     own = picture.info.get("dpi", (SCREEN,))[0]
     turned = ImageOps.exif_transpose(picture)
-    width = width or turned.width / (own if 50 <= own <= 1200 else SCREEN)
+    width = (
+        width
+        or (height and height * turned.width / turned.height)
+        or turned.width / (own if 50 <= own <= 1200 else SCREEN)
+    )
     width = float(min(width, room, PAGE[1] * turned.width / turned.height))
     untouched = kind in ("PNG", "JPEG") and not moves and not picture.getexif().get(0x0112, 1) > 1
     best = (content, f".{kind.lower()}") if untouched else None
