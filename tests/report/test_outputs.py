@@ -85,6 +85,12 @@ CASES = {
     "JSON": ([displayed(display.JSON({"a": [1, "한"]}))], '{ "a": [ 1, "한" ] }', "<", ""),
     "objects": ([shown(text_plain="<__main__.Net at 0x7f>")], "<__main__.Net at 0x7f>", "\\", ""),
     "a link to a file": ([shown(text_html='<a href="homework.ipynb">this file</a>')], "this file", "<", ""),
+    "a long output": (
+        [printed("".join(f"{i} 한국어 {'/path' * 15}\n" for i in range(500)))],
+        "499 한국어 /path",
+        "<",
+        "",
+    ),
     "tabs": ([printed("a\tb\n\tc")], "a b c", "\t", ""),
     "colours": (
         [printed("\x1b[1;31mred\x1b[0m \x1b[38;5;9mtext\x1b[39m"), shown(text_plain="x\x1b[0m")],
