@@ -200,7 +200,7 @@ WARNED = {
     "damaged": (
         "![old](data:image/png;base64,AAAAA)",
         "picture: old",
-        "shows a picture that is damaged, in the notebook. Insert it again",
+        "shows a picture that is damaged, in the notebook. Save it again",
     ),
     "a link to a file": ("[words](gone.md)", "words", "links to gone.md, which does not exist. Mend the link"),
     "a link to a notebook": ("[words](01_gone.ipynb)", "words", "links to 01_gone.ipynb, which does not exist"),

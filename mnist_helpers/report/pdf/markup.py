@@ -27,16 +27,12 @@ EMBEDDED = {  # what paper cannot show: its name, and what to do
     "canvas": ("a drawing of a script", "Show a picture of it too"),
 }
 FORMULA = re.compile(rf"\$\$([^$]+)\$\$|{MONEY_IS_NO_MATH}")
-RENAMED = {
-    "figure": "div",
-    "figcaption": "p",
-    "textarea": "span",
-    "kbd": "code",
-}  # pandoc would want a picture, or drop the words
-Add = Callable[[dict], int]
+# pandoc would want a picture, or drop the words
+RENAMED = {"figure": "div", "figcaption": "p", "textarea": "span", "kbd": "code"}
+CENTRED = "center, [align=center], [style*='text-align:center'], [style*='text-align: center']"
 
 
-def mend(html: str, add: Add, where: str, anchor: Callable[[str], str | None] | None = None) -> str:
+def mend(html: str, add: Callable[[dict], int], where: str, anchor: Callable[[str], str | None] | None = None) -> str:
     """The HTML for pandoc: every tag closed, tables as items, code as attributes too, and references as links.
 
     add: takes an item and gives its place; where: the cell; anchor: of Markdown, the label for an element's id, if it
@@ -44,11 +40,7 @@ def mend(html: str, add: Add, where: str, anchor: Callable[[str], str | None] | 
     """
     html = re.sub(r"</br\s*>", "<br>", CONTROL.sub("", html))  # as browsers read it
     soup = BeautifulSoup(re.sub(r"(?is)<svg\b.*?</svg>", _drawing, html), "html.parser")
-    for style in soup.select("style"):  # pandas colours cells by their ids
-        for names, rule in re.findall(r"([^{}]+)\{([^{}]*)\}", style.text):
-            for name in re.findall(r"#([\w-]+)(?=\s*(?:,|$))", names):
-                for tag in soup.find_all(id=name):
-                    tag["style"] = f"{tag.get('style', '')};{' '.join(rule.split())}"
+    _read_styles(soup)
     for tag in soup.select(UNSEEN):
         tag.decompose()
     for tag in soup.select(",".join(RENAMED)):
@@ -86,6 +78,15 @@ def _drawing(svg: re.Match) -> str:
     return f'<img alt="a drawing" src="data:image/svg+xml;base64,{base64.b64encode(text.encode()).decode()}">'
 
 
+def _read_styles(soup: BeautifulSoup) -> None:
+    """What is styled by its id, as pandas' cells are, has the style itself."""
+    tags = {tag["id"]: tag for tag in soup.select("[id]")}
+    for style in soup.select("style"):
+        for names, rule in re.findall(r"([^{}]+)\{([^{}]*)\}", style.text):
+            for name in tags.keys() & set(re.findall(r"#([\w-]+)(?=\s*(?:,|$))", names)):
+                tags[name]["style"] = f"{tags[name].get('style', '')};{' '.join(rule.split())}"
+
+
 def _embedded(tag: Tag, where: str) -> dict:
     """A box in place of a film and the like, with its address."""
     what, advice = EMBEDDED[tag.name]
@@ -101,13 +102,11 @@ def _read_formulas(soup: BeautifulSoup) -> None:
     """Formulas in the words of an output, which JupyterLab sets too."""
     for text in soup.find_all(string=FORMULA):
         if not text.find_parent(["pre", "code", "style"]):
-            found = FORMULA.sub(
-                lambda m: _formula("DisplayMath" if m[1] else "InlineMath", m[1] or m["math_inline_tex"]), escape(text)
-            )
-            text.replace_with(BeautifulSoup(found, "html.parser"))
+            text.replace_with(BeautifulSoup(FORMULA.sub(_formula, escape(text)), "html.parser"))
 
 
-def _formula(element: str, tex: str) -> str:
+def _formula(found: re.Match) -> str:
+    element, tex = ("DisplayMath", found[1]) if found[1] else ("InlineMath", found["math_inline_tex"])
     return f'<span data-element="{element}" data-whole="{tex}">{tex}</span>'
 
 
@@ -126,9 +125,7 @@ def _paint(soup: BeautifulSoup) -> None:
         if colour := colour_of(f"color: {tag['color']}" if tag.get("color") else tag["style"], "color"):
             tag.insert(0, _mark(f'#text(fill: rgb("{colour}"))['))
             tag.append(_mark("];"))
-    for tag in soup.select(
-        "center, [align=center]:not(td, th, tr), [style*='text-align'][style*='center']:not(td, th, tr)"
-    ):
+    for tag in soup.select(f":is({CENTRED}):not(table, table *)"):
         tag.insert_before(_mark("#align(center)[", "pre"))
         tag.insert_after(_mark("]", "pre"))
     for tag in soup.select("div.alert"):
@@ -137,7 +134,7 @@ def _paint(soup: BeautifulSoup) -> None:
         tag.append(_mark("]", "pre"))
 
 
-def _drawn(table: Tag, add: Add) -> list[Tag]:
+def _drawn(table: Tag, add: Callable[[dict], int]) -> list[Tag]:
     """An HTML table as Typst's items, with the cells that hold more than words between brackets."""
     for heading in table.select("h1, h2, h3, h4, h5, h6"):
         heading.name = "strong"

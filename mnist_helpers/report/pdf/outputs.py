@@ -1,7 +1,7 @@
 """What a cell's outputs give to the document: what JupyterLab shows of each, or a box that says what it was.
 
 Warnings and logs, printed to stderr, are shown, as there. Left out without a word is what says nothing: a progress bar,
-which is over; the value of a plotting call, whose picture is there; a script that loads a library.
+which is over; the value of a call that plots, or of interact(), which is seen itself; a script that loads a library.
 """
 
 import ast
@@ -41,7 +41,7 @@ LOADERS = r"bk-notebook-logo|bokehjs_load"  # they load a library, and show noth
 BAR = re.compile(r"^.*(?:\d+%\|[^|\n]*\| *\S+/\S+ \[|\d+it \[\d+:\d+|(?:Int|Float)Progress\().*\n?", re.M)
 STRING = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
 # objects that plotting and displaying give, which have their pictures; those of others are results
-NAMES = r"matplotlib|seaborn|mpl_toolkits|IPython|Axes|Figure|\w*Container|a list of|function|A>"
+NAMES = r"matplotlib|seaborn|mpl_toolkits|IPython|Axes|Figure|\w*Container|a list of|function"
 OBJECT = re.compile(rf"<(?={NAMES})(?:{STRING}|<[^<>\n]*>|[^<>'\"\n])*>|\b(?:Text|Axes)\((?:{STRING}|[^()'\"\n])*\)")
 # what lists of objects, and plt.hist, put around
 AROUND = re.compile(r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]")
@@ -121,8 +121,9 @@ def _labelled(soup: BeautifulSoup, about: dict) -> str:
     if about.get("caption") and (table := soup.table):
         for old in table.find_all("caption"):
             old.decompose()
-        table["data-label"] = about.get("label", "")
-        table.insert(0, soup.new_tag("caption", string=about["caption"]))
+        table["data-label"] = about.get("label") or ""
+        table.insert(0, soup.new_tag("caption"))
+        table.caption.string = about["caption"]
     return str(soup)
 
 

@@ -8,15 +8,9 @@ from html import escape
 from pathlib import Path
 
 import pypandoc
-from mistune import BlockParser
+from mistune import BlockParser, import_plugin
 from mistune.plugins.table import table_in_list, table_in_quote
-from nbconvert.filters.markdown_mistune import (
-    HTMLRenderer,
-    MarkdownWithMath,
-    MathBlockParser,
-    MathInlineParser,
-    import_plugin,
-)
+from nbconvert.filters.markdown_mistune import HTMLRenderer, MarkdownWithMath, MathBlockParser, MathInlineParser
 
 from mnist_helpers.report.pdf.pieces import PdfError
 
@@ -75,15 +69,8 @@ def write_typst(tree: dict) -> tuple[str, str]:
 def _run(source: str, target: str, text: str) -> tuple[str, str]:
     """Standard output and error."""
     wheel = Path(pypandoc.__file__).parent / "files" / f"pandoc{'.exe' if os.name == 'nt' else ''}"
-    command = [
-        str(wheel),
-        "-f",
-        source,
-        "-t",
-        target,
-        "--wrap=preserve",
-        "--preserve-tabs",
-    ]  # never another one that the machine has
+    # never another one that the machine has
+    command = [str(wheel), "-f", source, "-t", target, "--wrap=preserve", "--preserve-tabs"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise PdfError(f"pandoc cannot read the report: {done.stderr.strip()}")

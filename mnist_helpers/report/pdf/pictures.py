@@ -1,6 +1,7 @@
 """Pictures as Typst takes them: opened by what they are, whatever their name says, and no finer than paper shows."""
 
 import io
+from os.path import isfile  # a name may be too long, or none
 from pathlib import Path
 from urllib.request import urlopen
 from xml.etree import ElementTree
@@ -31,18 +32,13 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
     if file.startswith(("http:", "https:", "//")):
         warn(piece.where, f"shows {file}, and a report fetches nothing", "Save the picture as a file")
         return item
-    try:
-        if file.startswith("data:"):
-            with urlopen(file) as opened:  # these words themselves: nothing is fetched
-                content = opened.read()
-        else:
-            content = (piece.folder / file).read_bytes()
-    except (OSError, ValueError) as error:  # a name may be too long, or none
-        damaged = file.startswith("data:") and not isinstance(error, FileNotFoundError)
-        problem = f"shows a picture that {'is damaged' if damaged else 'does not exist'}, {shown}"
-        warn(piece.where, problem, "Insert it again" if damaged else "Put it there")
+    if not file.startswith("data:") and not isfile(piece.folder / file):
+        warn(piece.where, f"shows a picture that does not exist, {shown}", "Put it there")
         return item
     try:
+        # an address with "data:" has the picture in itself: nothing is fetched
+        with urlopen(file) if file.startswith("data:") else (piece.folder / file).open("rb") as opened:
+            content = opened.read()
         content, suffix, width, moves = prepare(content, item["width"], item.get("height"), item.get("room", PAGE[0]))
     except BROKEN:
         warn(piece.where, f"shows a picture that is damaged, {shown}", "Save it again as PNG or JPEG")
@@ -53,9 +49,7 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
     return item | {"file": target.with_suffix(suffix).name, "width": width}
 
 
-def prepare(
-    content: bytes, width: float | None, height: float | None, room: float
-) -> tuple[bytes, str, float | None, bool]:
+def prepare(content: bytes, width: float | None, height: float | None, room: float) -> tuple:
     """The picture for Typst, its suffix, its width in inches (None: its own), and whether it moved.
 
     room: the most that it may be wide. One of BROKEN for what is no picture.
@@ -71,14 +65,10 @@ def prepare(
         picture = Image.open(io.BytesIO(content))
         picture.load()
     kind, moves = picture.format, picture.format in MOVING and getattr(picture, "n_frames", 1) > 1
-    own = picture.info.get("dpi", (SCREEN,))[0]
-    turned = ImageOps.exif_transpose(picture)
-    width = (
-        width
-        or (height and height * turned.width / turned.height)
-        or turned.width / (own if 50 <= own <= 1200 else SCREEN)
-    )
-    width = float(min(width, room, PAGE[1] * turned.width / turned.height))
+    own, turned = picture.info.get("dpi", (SCREEN,))[0], ImageOps.exif_transpose(picture)
+    shape = turned.width / turned.height
+    width = width or (height and height * shape) or turned.width / (own if 50 <= own <= 1200 else SCREEN)
+    width = float(min(width, room, PAGE[1] * shape))
     untouched = kind in ("PNG", "JPEG") and not moves and not picture.getexif().get(0x0112, 1) > 1
     best = (content, f".{kind.lower()}") if untouched else None
     best = _smaller(turned, best, DPI * width / turned.width)

@@ -21,7 +21,7 @@ ROWS = 16  # lines of a table: a longer one may break over pages
 
 def read_table(table: Tag) -> list[tuple[dict, list[Tag]]]:
     """The items of an HTML table, and of each the cells that hold more than words; one too wide comes in parts."""
-    caption, label = table.caption and table.caption.get_text(" ", strip=True), table.get("data-label")
+    caption, label = table.caption and table.caption.get_text(" ", strip=True), table.get("data-label") or None
     header, rows = [], []
     for row in table.find_all("tr"):
         tags = row.find_all(["th", "td"], recursive=False)
