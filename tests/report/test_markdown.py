@@ -122,6 +122,8 @@ CASES = {
         "go up place 1.9 Own",
         "<",
     ),
+    "links with formulas and code": ("[$x$ --a `b`](#here) <a id='here'></a>", "𝑥 --a b", "–"),
+    "MathML": ("<math><mi>x</mi><mo>=</mo><mn>1</mn></math>", "𝑥 = 1", "<"),
     "line breaks": ("one  \ntwo\\\nthree", "one two three", "\\"),
     "a drawing in the text": (
         '<svg width="40" height="40" viewBox="0 0 40 40"><text x="0" y="30">drawn</text></svg>',
@@ -181,6 +183,11 @@ WARNED = {
         "![the curve](gone.png)",
         "picture: gone.png, the curve",
         "shows a picture that does not exist, gone.png. Put it there",
+    ),
+    "no picture in a link": (
+        "[![](gone.png)](https://x.org)",
+        "picture: gone.png",
+        "does not exist, gone.png. Put it there",
     ),
     "a name too long": (
         "![a](" + "long" * 500 + ".png)",

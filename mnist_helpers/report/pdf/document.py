@@ -109,6 +109,8 @@ class Document:
             return (RawInline if key == "Code" else RawBlock)("typst", value[1])
         if key == "Span" and "whole" in about:
             return self._math(about["element"], about["whole"])
+        if key == "Math":  # from MathML
+            return self._math(value[0]["t"], value[1])
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
@@ -167,6 +169,7 @@ class Document:
         if re.match(r"\w+:", url):
             key = self.cited.get(_place(url))
             return [Link(*value), *([RawInline("typst", f" #cite(<{key}>)")] if key else [])]
+        inlines = walk(inlines, self.mend, "typst", {})
         path, _, anchor = unquote(url).partition("#")
         chapter = Path(path).stem if path else self.piece.chapter
         label = self.anchors.get((chapter, anchor.lower()))

@@ -75,7 +75,7 @@ def output_parts(output: NotebookNode, source: str, folder: Path, where: str) ->
         return [{"item": _figure(output, about, still, folder)}]
     if "application/json" in data:
         return printed(json.dumps(data["application/json"], indent=2, ensure_ascii=False))
-    if data and "text/plain" not in data:
+    if data and not {"text/plain", "text/html"} & data.keys():
         return _box(data, f"an output of the kind {kinds}", "Print it, or show a picture of it", where)
     drawn = output.output_type == "execute_result" and _ends_with_plotting(source)
     return [] if nameless or drawn else printed(text)

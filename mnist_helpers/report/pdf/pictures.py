@@ -27,8 +27,9 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
     """
     file = item["file"]
     shown = "in the notebook" if file.startswith("data:") else file[:60] or "without a name"
-    names = dict.fromkeys((item["alt"],) if file.startswith("data:") else (shown, item["alt"]))
-    item = item | {"file": None, "lost": f"picture: {', '.join(names)}"}
+    said = item["alt"] if item["alt"] != Path(file).stem else ""
+    names = ", ".join(filter(None, (None if file.startswith("data:") else shown, said)))
+    item = item | {"file": None, "lost": f"picture: {names}"}
     if file.startswith(("http:", "https:", "//")):
         warn(piece.where, f"shows {file}, and a report fetches nothing", "Save the picture as a file")
         return item
