@@ -22,7 +22,7 @@ from mnist_helpers.report.exporter import BIBLIOGRAPHY, build_pdfs, chosen_chapt
 from mnist_helpers.report.pdf.pieces import Piece
 from mnist_helpers.report.pdf.typeset import picture_of_pages, typeset
 from mnist_helpers.report.settings import COLAB, FIRST_SEED, OUT, SEEDS, read_settings, tomllib
-from mnist_helpers.report.summary import readme_with
+from mnist_helpers.report.summary import fingerprint, readme_with
 from mnist_helpers.training import recipes
 from mnist_helpers.training.runs import Run, format_environment
 
@@ -132,7 +132,7 @@ def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=l
     results = Path(os.environ.get(OUT, "")) / "figures" / "results.json"
     results = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     own = {key: entry for key, entry in results.items() if entry["chapter"] == source.stem}
-    notebook.metadata["report"] = (about or {}) | {"results": own}
+    notebook.metadata["report"] = (about or {}) | {"results": own, "fingerprint": fingerprint(notebook)}
     fold(notebook)
     write_atomically(target, nbformat.writes(notebook).encode())
 

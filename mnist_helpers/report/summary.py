@@ -1,6 +1,10 @@
 """What a reader sees first and last: the README's result table, computed from results.json, and how it was made."""
 
+import hashlib
+import json
 from pathlib import Path
+
+from nbformat import NotebookNode
 
 from mnist_helpers.report.pdf.pieces import Piece
 from mnist_helpers.report.pdf.tables import make_table
@@ -48,6 +52,13 @@ def between_markers(path: Path, begin: str, table: str) -> str:
         raise SettingsError(f"{path.name} has lost its markers {begin} and {END}; put them around the result table")
     before, rest = text.split(begin, 1)
     return f"{before}{begin}\n{table}\n{END}{rest.split(END, 1)[1]}"
+
+
+def fingerprint(notebook: NotebookNode) -> str:
+    """Of the code and what it showed: another one, and the notebook was run again by hand since `report` ran it."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    shown = [[cell.source, [output.get("data") or output.get("text") for output in cell.outputs]] for cell in code]
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
 # What the last page says: its heading and the names of its facts.
