@@ -1,7 +1,6 @@
 """The derivation: a model and an input shape in, one row a layer out, with formula, count, MACs and output shape."""
 
 import copy
-import re
 from dataclasses import dataclass
 
 import numpy as np
