@@ -8,8 +8,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from mnist_helpers.training.models import LocalConv2d
+
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-COUNTED = (nn.Conv2d, nn.Linear, *BATCH_NORMS)  # the layers whose parameters have a formula here
+COUNTED = (nn.Conv2d, nn.Linear, LocalConv2d, *BATCH_NORMS)  # the layers whose parameters have a formula here
 POINTWISE = ("torch.nn.modules.activation", "torch.nn.modules.dropout")  # they leave the receptive field as it is
 
 
@@ -163,6 +165,8 @@ def _row(name: str, module: nn.Module, output: Tensor, counted: set[int]) -> Row
     numbers += f" = {weights + biases:,}" * bool(numbers)
     values = output[0].numel()  # each takes one multiply-accumulate for each weight that it reads
     reads = module.weight[0].numel() if isinstance(module, nn.Conv2d | nn.Linear) else 0
+    if isinstance(module, LocalConv2d):
+        reads = module.weight.shape[1]
     field = None if output.field is None else tuple(output.field[0].tolist())
     shape, count = tuple(output.shape[1:]), weights + biases
     return Row(name, kind, shape, numbers, weights, biases, count, reads * values, values, field)
@@ -172,6 +176,9 @@ def _formula(module: nn.Module) -> str:
     """The formula of a layer's parameters with its numbers, without the result."""
     if isinstance(module, BATCH_NORMS) and module.affine:
         return f"{module.num_features} + {module.num_features}"
+    if isinstance(module, LocalConv2d):
+        (out, _, places), k = module.weight.shape, module.kernel_size
+        return f"{places} × ({module.in_channels} × {out} × {k} × {k} + {out})"
     if isinstance(module, nn.Linear):
         sizes = (module.in_features, module.out_features)
     elif isinstance(module, nn.Conv2d):
@@ -190,7 +197,9 @@ def _field(module: nn.Module, x: Tensor, output: Tensor) -> np.ndarray | None:
     pointwise = any(base.__module__ in POINTWISE for base in type(module).__mro__)
     if pointwise or isinstance(module, (*BATCH_NORMS, nn.Identity)):
         return field
-    if field is None or not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)):
+    if field is None or not isinstance(
+        module, (nn.Conv2d, LocalConv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+    ):
         return None
     if isinstance(module, nn.AdaptiveAvgPool2d):  # windows that differ in size by one are taken at the larger
         kernel = stride = -(-np.array(x.shape[-2:]) // output.shape[-2:])

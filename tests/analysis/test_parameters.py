@@ -44,6 +44,19 @@ def test_the_formula_is_the_original_reports():
     assert f6.numbers == "120 × 84 + 84 = 10,164"
 
 
+def test_lenet5_without_sharing_without_pooling_and_in_other_widths():
+    local, strided = (derive(network(), (1, 32, 32)) for network in (models.LocalLeNet5, models.StridedLeNet5))
+    usual, wide = (derive(models.LeNet5(widths=widths), (1, 32, 32)) for widths in ((), (12, 32, 240, 168)))
+    assert [row.numbers for row in local.layers[:2]] == [
+        "784 × (1 × 6 × 5 × 5 + 6) = 122,304", "100 × (6 × 16 × 5 × 5 + 16) = 241,600",
+    ]  # fmt: skip
+    assert (local.total, strided.total, usual.total) == (423_038, 61_706, 61_706) and wide.total > 3.5 * usual.total
+    assert local.macs == usual.macs and [row.output_shape for row in strided.layers] == [
+        (6, 14, 14), (16, 5, 5), (120, 1, 1), (84,), (10,),
+    ]  # fmt: skip
+    assert [row.receptive_field for row in local.rows] == [row.receptive_field for row in usual.rows]
+
+
 def test_a_subclass_counts_as_its_layer_and_sees_the_whole_image():
     rows = {row.name: row for row in derive(models.LeNet5(), (1, 32, 32)).rows}
     assert rows["c5"].kind == "Conv2d" and rows["c5"].output_shape == (120, 1, 1)
