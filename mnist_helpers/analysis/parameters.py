@@ -177,7 +177,7 @@ def _formula(module: nn.Module) -> str:
     if isinstance(module, BATCH_NORMS) and module.affine:
         return f"{module.num_features} + {module.num_features}"
     if isinstance(module, LocalConv2d):
-        (out, _, places), k = module.weight.shape, module.kernel_size
+        (places, _, out), k = module.weight.shape, module.kernel_size
         return f"{places} × ({module.in_channels} × {out} × {k} × {k} + {out})"
     if isinstance(module, nn.Linear):
         sizes = (module.in_features, module.out_features)

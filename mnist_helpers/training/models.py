@@ -83,7 +83,7 @@ class LeNet5(nn.Module):
 class LocalConv2d(nn.Module):
     """A convolution without sharing: at every place its own weights and bias, of the same receptive field.
 
-    [B, in, S, S] -> [B, out, S - k + 1, S - k + 1]. weight: [out, in k k, places]; drawn as nn.Conv2d draws.
+    [B, in, S, S] -> [B, out, S - k + 1, S - k + 1]. weight: [places, in k k, out]; drawn as nn.Conv2d draws.
     """
 
     stride = 1
@@ -92,13 +92,14 @@ class LocalConv2d(nn.Module):
         super().__init__()
         self.in_channels, self.kernel_size, self.side = in_channels, kernel_size, size - kernel_size + 1
         reads, places = in_channels * kernel_size**2, self.side**2
-        self.weight = nn.Parameter(torch.empty(out_channels, reads, places).uniform_(-(reads**-0.5), reads**-0.5))
-        self.bias = nn.Parameter(torch.empty(out_channels, places).uniform_(-(reads**-0.5), reads**-0.5))
+        self.weight = nn.Parameter(torch.empty(places, reads, out_channels).uniform_(-(reads**-0.5), reads**-0.5))
+        self.bias = nn.Parameter(torch.empty(places, 1, out_channels).uniform_(-(reads**-0.5), reads**-0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        columns = F.unfold(x, self.kernel_size)  # [B, in k k, places]
-        maps = torch.einsum("brp,orp->bop", columns, self.weight) + self.bias
-        return maps.unflatten(2, (self.side, self.side))
+        columns = x.unfold(2, self.kernel_size, 1).unfold(3, self.kernel_size, 1)  # [B, in, rows, columns, k, k]
+        columns = columns.permute(2, 3, 0, 1, 4, 5).flatten(3).flatten(0, 1)  # [places, B, in k k]
+        maps = torch.baddbmm(self.bias, columns, self.weight)  # [places, B, out]
+        return maps.permute(1, 2, 0).unflatten(2, (self.side, self.side))
 
 
 class LocalLeNet5(LeNet5):

@@ -57,6 +57,14 @@ def test_lenet5_without_sharing_without_pooling_and_in_other_widths():
     assert [row.receptive_field for row in local.rows] == [row.receptive_field for row in usual.rows]
 
 
+def test_a_local_layer_with_the_same_weights_everywhere_is_a_convolution():
+    convolution, local = nn.Conv2d(3, 4, 5), models.LocalConv2d(3, 4, 5, size=9)
+    local.weight.data[:] = convolution.weight.flatten(1).T
+    local.bias.data[:] = convolution.bias
+    images = torch.randn(2, 3, 9, 9)
+    assert torch.allclose(local(images), convolution(images), atol=1e-5)
+
+
 def test_a_subclass_counts_as_its_layer_and_sees_the_whole_image():
     rows = {row.name: row for row in derive(models.LeNet5(), (1, 32, 32)).rows}
     assert rows["c5"].kind == "Conv2d" and rows["c5"].output_shape == (120, 1, 1)

@@ -89,7 +89,9 @@ def test_a_lenet5_pads_by_itself_and_another_size_is_refused_with_what_to_do():
 
 
 def test_options_that_a_model_does_not_take_are_refused():
-    with pytest.raises(RecipeError, match=r"recipe m: widths is \(10,\); it should be the sizes of 4 layers, or left out"):
+    with pytest.raises(
+        RecipeError, match=r"recipe m: widths is \(10,\); it should be the sizes of 4 layers, or left out"
+    ):
         Recipe("m", "LeNet5", widths=(10,))
     with pytest.raises(RecipeError, match="recipe m: there is no field 'epoch'; did you mean 'epochs'"):
         Recipe("m", "MLP", epoch=3)
