@@ -219,6 +219,17 @@ def test_the_last_page_tells_how_it_was_made(pages):
     assert re.search(r"commit [0-9a-f]{12}|mnist_helpers \d", last)
 
 
+def test_a_notebook_run_again_by_hand_says_nothing_of_the_trainings_of_report(tmp_path):
+    notebook = nbformat.read(NOTEBOOKS[1], 4)
+    path = tmp_path / NOTEBOOKS[1].name
+    for other in ("", " other"):
+        next(cell for cell in notebook.cells if cell.get("outputs")).outputs[0].data["text/plain"] += other
+        nbformat.write(notebook, path)
+        exporter.build_pdf([path], tmp_path / "out.pdf")
+        last = PdfReader(tmp_path / "out.pdf").pages[-1].extract_text()
+        assert ("trainings" in last) == (not other) and "How this was made" in last
+
+
 def test_the_bytes_are_the_same_each_time_and_the_file_is_small(report, tmp_path):
     exporter.build_pdf(NOTEBOOKS, tmp_path / "again.pdf")
     assert (tmp_path / "again.pdf").read_bytes() == report.read_bytes()

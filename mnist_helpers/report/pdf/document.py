@@ -52,6 +52,8 @@ class Document:
         self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
         self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> Typst's label
         self.dead: list[str] = []  # references by number that lead nowhere
+        figures = [piece for piece in pieces if piece.item and piece.item["kind"] == "figure"]
+        self.last = {piece.chapter: id(piece.item) for piece in figures}  # of each chapter
         parser = BibTexParser(ignore_nonstandard_types=False)  # Typst knows @online and more
         entries = bibtexparser.loads(bibliography.read_text(encoding="utf-8"), parser).entries
         self.cited = {_place(entry[key]): entry["ID"] for entry in entries for key in ("doi", "url") if key in entry}
@@ -72,6 +74,7 @@ class Document:
 
     def add(self, item: dict) -> int:
         """The place of an item among the items; a figure's file is put beside the document."""
+        item = item | {"last": id(item) in self.last.values()}
         if item.get("label"):  # where two have one, links go to the first
             name = item["label"].lower()
             item = item | {"anchor": None if name in self.numbers else name.replace(" ", "-")}

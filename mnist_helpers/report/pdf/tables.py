@@ -112,8 +112,8 @@ def make_table(header: list, rows: list, caption: str | None = None, label: str 
     texts = [[cells[i]["text"] for cells in rows if i < len(cells)] for i in range(columns)]
     # words can be put below one another, a number cannot
     widest = [max((min(len(t), max([24, *map(len, t.split())])) for t in column), default=0) for column in texts]
-    if all(len(cells) == columns for cells in header):
-        for cells in header:  # its words stand below one another, so that a column is no wider than its numbers
+    for cells in header:  # its words stand below one another, so that a column is no wider than its numbers
+        if len(cells) == columns:
             for i, cell in enumerate(cells):
                 widest[i] = max(widest[i], *map(len, cell["text"].split()), min(len(cell["text"]), HEADER), 1)
                 cell["text"] = textwrap.fill(cell["text"], widest[i], break_long_words=False, break_on_hyphens=False)
