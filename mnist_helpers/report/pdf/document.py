@@ -15,15 +15,18 @@ from bs4 import BeautifulSoup
 from pandocfilters import Link, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
 from mnist_helpers.files import project_path
-from mnist_helpers.report.pdf.formulas import Formulas, read
+from mnist_helpers.report.pdf.formulas import Formulas, read, without_bars
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
-from mnist_helpers.report.pdf.pieces import PdfError, Piece
+from mnist_helpers.report.pdf.pieces import PdfError, Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
 
 # In Korean a section's word follows its number, and particles follow both without a blank.
 REFERENCE = re.compile(
     r"(?<![\w-])(?:(Figure|Table|[Cc]hapter|[Ss]ection|그림|표)\s(\d+(?:\.\d+)*)(?!\.?[0-9A-Za-z_])|(\d+)(절))"
 )
+
+
+WIDEST = 80  # em of a formula: the page has 44, so that its letters would be half as large
 
 
 def with_references(html: str) -> str:
@@ -73,7 +76,7 @@ class Document:
         """A piece as HTML, after a mark that says which one it is."""
         self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
-        html = with_references(self.piece.html or to_html(self.piece.markdown, index))
+        html = with_references(self.piece.html or to_html(without_bars(self.piece.markdown), index))
         return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{html}'
 
     def add(self, item: dict) -> int:
@@ -113,8 +116,7 @@ class Document:
             self.piece = self.pieces[int(about["piece"])]
             return RawBlock("typst", value[1])
         if key == "Span" and "whole" in about:
-            tex, display = read(about)
-            return RawInline("typst", self.formulas.typst(self.piece, tex, display, self.add({"alt": tex})))
+            return RawInline("typst", self._formula(*read(about)))
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
@@ -129,6 +131,23 @@ class Document:
         if key == "Str" and (number := re.fullmatch(r"(\(?)-(\d.*)", value)):  # Typst sees this only after a blank
             return Str(f"{number[1]}−{number[2]}")
         return None
+
+    def _formula(self, tex: str, display: bool) -> str:
+        """A formula, with its LaTeX as alternative text; one that cannot be read as that alone, with a warning."""
+        found = self.formulas.take(self.piece.chapter, tex, display)
+        item = {"kind": "formula", "alt": tex, "display": display, **found}
+        if "problem" in found:
+            what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({found['problem']})"
+            warn(self.piece.where, what, "Write it with words that JupyterLab shows")
+        elif not found["width"]:  # it only defines something
+            return ""
+        else:
+            if found["width"] > WIDEST:
+                warn(self.piece.where, f"has a formula that is set very small: {tex[:60]}", "Break it into lines")
+            item["file"] = f"formula-{len(self.items)}.svg"
+            (self.build / item["file"]).write_text(item.pop("svg"), encoding="utf-8")
+        self.items.append(item)
+        return f"#formula({len(self.items) - 1})"
 
     def _picture(self, url: str, alt: str, width: str) -> dict:
         if re.match(r"https?:", url):

@@ -4,12 +4,8 @@ import re
 
 from pandocfilters import walk
 
-from mnist_helpers.report.pdf.mathjax import to_mathml
-from mnist_helpers.report.pdf.mathletters import UnknownFormula
-from mnist_helpers.report.pdf.mathml import to_typst
-from mnist_helpers.report.pdf.pieces import Piece, warn
-
-Formula = tuple[str, str, bool]  # notebook, LaTeX, and whether it is a paragraph of its own
+from mnist_helpers.report.pdf.mathjax import Formula, to_pictures
+from mnist_helpers.report.pdf.pieces import Piece
 
 
 class Formulas:
@@ -28,24 +24,25 @@ class Formulas:
                 found.append((chapter, *read(about)))
 
         walk(tree, note, "typst", {})
-        self.mathml: dict[Formula, list[str]] = {}
-        for formula, mathml in zip(found, to_mathml(found), strict=True):
-            self.mathml.setdefault(formula, []).append(mathml)
+        self.pictures: dict[Formula, list[dict]] = {}
+        for formula, picture in zip(found, to_pictures(found), strict=True):
+            self.pictures.setdefault(formula, []).append(picture)
 
-    def typst(self, piece: Piece, tex: str, display: bool, item: int) -> str:
-        """A formula in Typst's words, where it has been read; else a frame with its source, and a warning.
+    def take(self, chapter: str, tex: str, display: bool) -> dict:
+        """The picture of the next such formula; the same may stand in a text twice, with other macros."""
+        same = self.pictures[chapter, tex, display]
+        return same.pop(0) if len(same) > 1 else same[0]
 
-        item: that of the item with its alternative text.
-        """
-        same = self.mathml[piece.chapter, tex, display]  # one may stand in a text twice, with something defined between
-        try:
-            markup = to_typst(same.pop(0) if len(same) > 1 else same[0], display)
-        except UnknownFormula as error:
-            what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({error})"
-            warn(piece.where, what, "Write it with words that JupyterLab shows")
-            return f"#unset({item}, {str(display).lower()})"
-        empty = not markup.strip("$ ")  # it only defines something
-        return "" if empty else f"#{'displayed' if display else 'formula'}({item})[{markup}]"
+
+def without_bars(markdown: str) -> str:
+    """The Markdown, with other words for | in the formulas of tables, where that sign would end a cell."""
+    parts = re.split(r"(^(?:```|~~~).*?(?:^(?:```|~~~)\s*$|\Z))", markdown, flags=re.M | re.S)
+    return "".join(part if i % 2 else re.sub(r"^\|.*$", _row, part, flags=re.M) for i, part in enumerate(parts))
+
+
+def _row(line: re.Match) -> str:
+    formula = r"(?<![\\$`])\$[^$`\n]+\$(?!\d)"
+    return re.sub(formula, lambda tex: tex[0].replace(r"\|", r"\Vert ").replace("|", r"\vert "), line[0])
 
 
 def read(about: dict) -> tuple[str, bool]:

@@ -1,16 +1,25 @@
-"""LaTeX as MathML by MathJax itself, the one that JupyterLab shows formulas with, in a JavaScript engine."""
+"""LaTeX as pictures, by MathJax itself, which JupyterLab shows formulas with, in a JavaScript engine."""
 
 import json
+import re
+from html import unescape
 from importlib.util import find_spec
 from pathlib import Path
 
 from py_mini_racer import MiniRacer
 
-PARTS = ("loader.js", "core.js", "adaptors/liteDOM.js", "input/tex-full.js")
+PARTS = ("loader.js", "core.js", "adaptors/liteDOM.js", "input/tex-full.js", "output/svg.js", "output/svg/fonts/tex.js")
+EM = 16.0  # pixels
+SIZES = {"em": EM, "ex": 0.442 * EM, "containerWidth": 44 * EM}  # its letters are then as large as the text's
+SIZE = re.compile(
+    r'<svg style="(?:vertical-align: (-?[\d.]+)ex;)?[^"]*"(.*?) width="([\d.]+)(ex|%)" height="([\d.]+)ex"'
+)
+
+Formula = tuple[str, str, bool]  # notebook, LaTeX, and whether it is a paragraph of its own
 
 
-def to_mathml(formulas: list[tuple[str, str, bool]]) -> list[str]:
-    """MathML for each (notebook, LaTeX, display), with an merror in what MathJax does not know.
+def to_pictures(formulas: list[Formula]) -> list[dict]:
+    """Of each formula {"svg", "width", "height", "depth"}, in em, depth below the line, or {"problem"}.
 
     What a formula defines, such as \\newcommand, holds for those of its notebook that follow; labels for all of them.
     """
@@ -20,6 +29,19 @@ def to_mathml(formulas: list[tuple[str, str, bool]]) -> list[str]:
     home = Path(find_spec("mathjax").origin).parent / "static/mathjax/es5"
     with MiniRacer() as engine:  # one that is left open keeps Python from ending
         engine.eval("globalThis.MathJax = {loader: {load: []}, startup: {typeset: false}}; 0")
+        engine.eval(f"globalThis.SIZES = {json.dumps(SIZES)}; 0")
         for path in (*(home / part for part in PARTS), Path(__file__).with_suffix(".js")):
             engine.eval(path.read_text(encoding="utf-8") + "\n;0")
-        return json.loads(engine.eval(f"convert({json.dumps(formulas)})"))
+        return [_picture(svg) for svg in json.loads(engine.eval(f"convert({json.dumps(formulas)})"))]
+
+
+def _picture(svg: str) -> dict:
+    """With its size in pixels, since what an ex is depends on who reads it."""
+    if problem := re.search(r'data-mjx-error="(.*?)"', svg):
+        return {"problem": unescape(problem[1])}
+    down, between, wide, unit, high = SIZE.match(svg).groups()
+    width = SIZES["containerWidth"] if unit == "%" else float(wide) * SIZES["ex"]  # one with a number has the line
+    height = float(high) * SIZES["ex"]
+    svg = SIZE.sub(lambda _: f'<svg{between} width="{width:.2f}" height="{height:.2f}"', svg, count=1)
+    depth = -float(down or 0) * SIZES["ex"]
+    return {"svg": svg, "width": width / EM, "height": height / EM, "depth": depth / EM}

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -57,7 +58,7 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, shor
 def _write(pieces: list[Piece], report: dict, build: Path, bibliography: Path) -> None:
     """Put all that Typst needs into the folder."""
     body, items, _ = to_typst(pieces, build, bibliography)
-    data = json.dumps(report | {"items": items}, ensure_ascii=False)
+    data = json.dumps(report | {"items": items, "cites": "#cite(<" in body}, ensure_ascii=False)
     (build / "report.json").write_text(data, encoding="utf-8")
     for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
         shutil.copy(path, build)
@@ -68,7 +69,9 @@ def _write(pieces: list[Piece], report: dict, build: Path, bibliography: Path) -
 def _failing(pieces: list[Piece], indices: Sequence[int], attempt: Callable) -> set[int]:
     """The pieces that cannot be set by themselves: half of them, half of that half, and so on."""
     try:
-        attempt([pieces[index] for index in indices])
+        with warnings.catch_warnings():  # a part of a report lacks what it refers to
+            warnings.simplefilter("ignore")
+            attempt([pieces[index] for index in indices])
         return set()
     except (PdfError, typst.TypstError) as error:
         if len(indices) == 1 and isinstance(error, PdfError) and not isinstance(error, PandocError):
