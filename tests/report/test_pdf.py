@@ -294,7 +294,7 @@ def test_formulas_that_jupyter_shows(project, capsys):
     assert "begin" not in text and "frac" not in text and "\\" not in text
     assert "DejaVu" not in text
     shown = alternative_texts(PdfReader(project / "out.pdf"))["/Formula"]
-    assert len(shown) == 10 and r"\frac{c}{d}" in shown and not capsys.readouterr().err
+    assert len(shown) == 11 and r"\frac{c}{d}" in shown and not capsys.readouterr().err
 
 
 def test_footnotes_of_two_cells_do_not_collide(project):
