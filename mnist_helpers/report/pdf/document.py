@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from pandocfilters import Link, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
 from mnist_helpers.files import project_path
-from mnist_helpers.report.pdf.formulas import Formulas, read, without_bars
+from mnist_helpers.report.pdf.formulas import Formulas, read, with_formulas, without_bars
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
 from mnist_helpers.report.pdf.pieces import PdfError, Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
@@ -76,8 +76,8 @@ class Document:
         """A piece as HTML, after a mark that says which one it is."""
         self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
-        html = with_references(self.piece.html or to_html(without_bars(self.piece.markdown), index))
-        return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{html}'
+        html = with_formulas(self.piece.html) if self.piece.html else to_html(without_bars(self.piece.markdown), index)
+        return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{with_references(html)}'
 
     def add(self, item: dict) -> int:
         """The place of an item among the items; a figure's file is put beside the document."""
@@ -139,7 +139,7 @@ class Document:
         if "problem" in found:
             what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({found['problem']})"
             warn(self.piece.where, what, "Write it with words that JupyterLab shows")
-        elif not found["width"]:  # it only defines something
+        elif not found:
             return ""
         else:
             if found["width"] > WIDEST:
@@ -147,7 +147,7 @@ class Document:
             item["file"] = f"formula-{len(self.items)}.svg"
             (self.build / item["file"]).write_text(item.pop("svg"), encoding="utf-8")
         self.items.append(item)
-        return f"#formula({len(self.items) - 1})"
+        return f"#formula({len(self.items) - 1});"  # or a bracket that follows would belong to it
 
     def _picture(self, url: str, alt: str, width: str) -> dict:
         if re.match(r"https?:", url):

@@ -1,11 +1,18 @@
 """The formulas of a document: read by MathJax all at once, since one may define what later ones use."""
 
 import re
+from html import escape, unescape
 
+from bs4 import BeautifulSoup
 from pandocfilters import walk
 
 from mnist_helpers.report.pdf.mathjax import Formula, to_pictures
 from mnist_helpers.report.pdf.pieces import Piece
+
+IN_HTML = re.compile(
+    r"\$\$(?P<block>[^$]+)\$\$|(?<![\\$])\$(?P<line>[^$`]+)\$(?![\d$])|\\\((?P<round>.+?)\\\)|\\\[(?P<bracket>.+?)\\\]",
+    re.S,
+)
 
 
 class Formulas:
@@ -30,8 +37,24 @@ class Formulas:
 
     def take(self, chapter: str, tex: str, display: bool) -> dict:
         """The picture of the next such formula; the same may stand in a text twice, with other macros."""
-        same = self.pictures[chapter, tex, display]
+        formula = chapter, tex, display
+        same = self.pictures.get(formula) or to_pictures([formula])
         return same.pop(0) if len(same) > 1 else same[0]
+
+
+def with_formulas(html: str) -> str:
+    """The HTML of an output, with Spans for the formulas in its words: JupyterLab sets these too."""
+    soup = BeautifulSoup(html, "html.parser")
+    for text in soup.find_all(string=IN_HTML):
+        if not text.find_parent(["code", "pre", "script", "style", "textarea"]):
+            text.replace_with(BeautifulSoup(IN_HTML.sub(_span, escape(text, quote=False)), "html.parser"))
+    return str(soup)
+
+
+def _span(found: re.Match) -> str:
+    kind, tex = next((key, tex) for key, tex in found.groupdict().items() if tex)
+    element = "DisplayMath" if kind in ("block", "bracket") else "InlineMath"
+    return f'<span data-element="{element}" data-whole="{escape(unescape(tex))}">{tex}</span>'
 
 
 def without_bars(markdown: str) -> str:
