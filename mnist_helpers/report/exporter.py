@@ -26,7 +26,7 @@ BIBLIOGRAPHY = Path(__file__).with_name("references.bib")
 
 
 class ReportExporter(Exporter):
-    """Executed notebooks as one PDF, typeset by pandoc and Typst, with the names of report.toml."""
+    """Executed notebooks as one PDF, typeset by pandoc, MathJax and Typst, with the names of report.toml."""
 
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"

@@ -137,26 +137,32 @@ def test_every_font_is_embedded(report):
         assert re.search("LibertinusSerif|SourceSansPro|DejaVuSans|NanumGothic|NewCMMath|NewComputerModern", name), name
 
 
+def alternative_texts(reader: PdfReader) -> dict[str, list[str]]:
+    """Of all figures and formulas."""
+    found = {"/Figure": [], "/Formula": []}
+
+    def walk(node) -> None:
+        node = node.get_object()
+        if isinstance(node, list):
+            for child in node:
+                walk(child)
+        elif isinstance(node, dict):
+            if node.get("/S") in found:
+                found[node["/S"]].append(node.get("/Alt"))
+            if "/K" in node:
+                walk(node["/K"])
+
+    walk(reader.trailer["/Root"]["/StructTreeRoot"])
+    return found
+
+
 def test_it_is_accessible(report):
     reader = PdfReader(report)
     root = reader.trailer["/Root"]
     assert root["/Lang"] == "en" and root["/MarkInfo"]["/Marked"]
     assert reader.metadata.title == exporter.read_settings(ROOT / "report.toml").title
     assert b"pdfuaid:part" in root["/Metadata"].get_data()
-    alternatives = {"/Figure": [], "/Formula": []}
-
-    def walk(node):
-        node = node.get_object()
-        if isinstance(node, list):
-            for child in node:
-                walk(child)
-        elif isinstance(node, dict):
-            if node.get("/S") in alternatives:
-                alternatives[node["/S"]].append(node.get("/Alt"))
-            if "/K" in node:
-                walk(node["/K"])
-
-    walk(root["/StructTreeRoot"])
+    alternatives = alternative_texts(reader)
     assert all(map(all, alternatives.values()))
     assert any(r"\times" in text for text in alternatives["/Formula"]) and len(alternatives["/Figure"]) >= 20
 
@@ -287,7 +293,7 @@ def test_korean_is_found_everywhere(project):
     assert any("NanumGothicBold" in font for font in fonts) and not any("ExtraBold" in font for font in fonts)
 
 
-def test_formulas_that_jupyter_shows(project):
+def test_formulas_that_jupyter_shows(project, capsys):
     formulas = (
         "\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}",
         "\\begin{equation*}\nE = mc^2\n\\end{equation*}",
@@ -301,7 +307,8 @@ def test_formulas_that_jupyter_shows(project):
     text = text_of(project, new_markdown_cell("# 1 Formulas"), *map(new_markdown_cell, formulas))
     assert "begin" not in text and "frac" not in text and "\\" not in text
     assert "DejaVu" not in text
-    assert "arg max" in text.replace("\u2006", " ").replace("argmax", "arg max") and "else" in text
+    shown = alternative_texts(PdfReader(project / "out.pdf"))["/Formula"]
+    assert len(shown) == 11 and r"\frac{c}{d}" in shown and not capsys.readouterr().err
 
 
 def test_footnotes_of_two_cells_do_not_collide(project):
@@ -688,9 +695,6 @@ FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", 
     [
         (new_code_cell("x = 1"), r"chapter 01_test, cell 2 \('x = 1'\) has not been run.*make report"),
         (FAILED, r"cell 2 \('1 / 0'\) failed with ZeroDivisionError. Mend it"),
-        (new_markdown_cell("a \U0001f389 party"), "cell 2 cannot be typeset: .*Write it in another way"),
-        (ran("print('\U0001f389')"), "chapter 01_test, cell 2 cannot be typeset: .*Write it in another way"),
-        (new_markdown_cell(r"$\left(x\right|$"), "cell 2 cannot be typeset|cell 2: the formula"),
     ],
 )
 def test_bad_notebooks_are_refused_by_name_and_cell(project, cell, message):

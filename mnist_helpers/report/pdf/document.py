@@ -10,9 +10,10 @@ from urllib.parse import unquote
 
 import bibtexparser
 from bibtexparser.bparser import BibTexParser
-from pandocfilters import Link, Math, Para, RawBlock, RawInline, Str, Strong, stringify, walk
+from pandocfilters import Link, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
 from mnist_helpers.files import project_path
+from mnist_helpers.report.pdf.formulas import Formulas, read, with_formulas, without_bars
 from mnist_helpers.report.pdf.markup import REFERENCE, mend
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
 from mnist_helpers.report.pdf.pictures import PAGE, SCREEN, put_beside
@@ -20,6 +21,7 @@ from mnist_helpers.report.pdf.pieces import Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
 
 SPELLED = {"c#": "cs", "c++": "cpp", "f#": "fs"}  # languages, as Typst has them
+WIDEST = 80  # em of a formula: the page has 44, so that its letters would be half as large
 
 
 def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str, list[dict], list[str]]:
@@ -29,12 +31,9 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
     """
     document = Document(pieces, build, bibliography)
     tree = read_html("".join(map(document.source, range(len(pieces)))))
+    document.formulas = Formulas(tree, pieces)
     tree["blocks"] = [document.section(block) for block in tree["blocks"]]
-    body, warnings = write_typst(walk(tree, document.mend, "typst", {}))
-    for warning in re.findall(r"Could not convert TeX math (.*?), rendering as TeX", warnings, re.S):
-        formula = " ".join(warning.split())
-        where = document.formulas.get(formula, "the report")
-        warn(where, f"has a formula that is shown as its source: {formula}", "Write it in LaTeX that pandoc knows")
+    body = write_typst(walk(tree, document.mend, "typst", {}))
     for row in (row for item in document.items if item.get("kind") == "table" for row in item["rows"]):
         for cell in row:  # where a cell names a section and nothing else, paper has its page
             if found := REFERENCE.fullmatch(cell["text"]):
@@ -48,7 +47,7 @@ class Document:
     def __init__(self, pieces: list[Piece], build: Path, bibliography: Path):
         self.pieces, self.build, self.level = pieces, build, 0
         self.items: list[dict] = []
-        self.formulas: dict[str, str] = {}  # LaTeX -> where
+        self.formulas: Formulas
         self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
         self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> Typst's label
         self.dead: list[str] = []  # references by number that lead nowhere
@@ -62,7 +61,7 @@ class Document:
         """A piece as HTML, after a mark that says which one it is."""
         self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
-        html = self.piece.html or to_html(self.piece.markdown, index)
+        html = with_formulas(self.piece.html) if self.piece.html else to_html(without_bars(self.piece.markdown), index)
         html = mend(html, self.add, self.piece.where, None if self.piece.html else self.anchor)
         return f'<pre data-piece="{index}" data-typst="1">// piece {index}\n{escape(raw)}</pre>{html}'
 
@@ -111,9 +110,9 @@ class Document:
         if "typst" in about:
             return (RawInline if key == "Code" else RawBlock)("typst", value[1])
         if key == "Span" and "whole" in about:
-            return self._math(about["element"], about["whole"])
+            return RawInline("typst", self._formula(*read(about)))
         if key == "Math":  # from MathML
-            return self._math(value[0]["t"], value[1])
+            return RawInline("typst", self._formula(value[1], value[0]["t"] == "DisplayMath"))
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
@@ -127,16 +126,22 @@ class Document:
             return self._picture(value[2][0], stringify(Para(value[1])), about)
         return _as_written(value) if key == "Str" else None
 
-    def _math(self, kind: str, formula: str) -> list:
-        """A formula, with an item that holds its alternative text around it."""
-        formula = re.sub(r"\s*\n\s*", "\n", formula.strip())  # pandoc would not read one with an empty line
-        opening = RawInline("typst", f"#formula({self.add({'alt': formula})})[")
-        # pandoc would set it as one word, with the limit at its side
-        formula = re.sub(r"\\operatorname\*?\{arg\\[,;: ]\s*(max|min)\}", r"\\arg\\\1 ", formula)
-        for cases in re.findall(r"\\begin\{cases\}.*?\\end\{cases\}", formula, re.S):
-            formula = formula.replace(cases, cases.replace("&", r"&\quad "))  # Typst puts no space there
-        self.formulas.setdefault(" ".join(formula.split()), self.piece.where)
-        return [opening, Math({"t": kind}, formula), RawInline("typst", "];")]
+    def _formula(self, tex: str, display: bool) -> str:
+        """A formula, with its LaTeX as alternative text; one that cannot be read as that alone, with a warning."""
+        found = self.formulas.take(self.piece.chapter, tex, display)
+        item = {"kind": "formula", "alt": tex, "display": display, **found}
+        if "problem" in found:
+            what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({found['problem']})"
+            warn(self.piece.where, what, "Write it with words that JupyterLab shows")
+        elif not found:
+            return ""
+        else:
+            if found["width"] > WIDEST:
+                warn(self.piece.where, f"has a formula that is set very small: {tex[:60]}", "Break it into lines")
+            item["file"] = f"formula-{len(self.items)}.svg"
+            (self.build / item["file"]).write_text(item.pop("svg"), encoding="utf-8")
+        self.items.append(item)
+        return f"#formula({len(self.items) - 1});"  # or a bracket that follows would belong to it
 
     def _picture(self, url: str, alt: str, about: dict) -> dict:
         """A picture in the text; about: its attributes, of which a width may be in pixels or a part of the page."""

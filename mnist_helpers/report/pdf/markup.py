@@ -7,7 +7,6 @@ from html import escape
 
 from bs4 import BeautifulSoup, Tag
 
-from mnist_helpers.report.pdf.pandoc import MONEY_IS_NO_MATH
 from mnist_helpers.report.pdf.pictures import PAGE
 from mnist_helpers.report.pdf.pieces import warn
 from mnist_helpers.report.pdf.tables import colour_of, read_table
@@ -26,7 +25,6 @@ EMBEDDED = {  # what paper cannot show: its name, and what to do
     "audio": ("a sound", "Say in words what is heard"),
     "canvas": ("a drawing of a script", "Show a picture of it too"),
 }
-FORMULA = re.compile(rf"\$\$([^$]+)\$\$|{MONEY_IS_NO_MATH}")
 # pandoc would want a picture, or drop the words
 RENAMED = {"figure": "div", "figcaption": "p", "textarea": "span", "kbd": "code"}
 CENTRED = "center, [align=center], [style*='text-align:center'], [style*='text-align: center']"
@@ -51,8 +49,6 @@ def mend(html: str, add: Callable[[dict], int], where: str, anchor: Callable[[st
         code["data-whole"] = code.text  # in the text pandoc takes several blanks as one
     for tag in soup.select(",".join(EMBEDDED)):
         tag.replace_with(_mark(f"#item({add(_embedded(tag, where))});"))
-    if not anchor:
-        _read_formulas(soup)
     _link_references(soup)
     _paint(soup)
     for tag in soup.select("[id]:not(aside), a[name]"):
@@ -96,18 +92,6 @@ def _embedded(tag: Tag, where: str) -> dict:
     warn(where, f"has {what}, which paper cannot show{f': {address[:100]}' if address else ''}", advice)
     url = address if address.startswith(("http:", "https:")) else None
     return {"kind": "box", "text": f"{what}{f': {address}' if address else ', in the notebook'}", "url": url}
-
-
-def _read_formulas(soup: BeautifulSoup) -> None:
-    """Formulas in the words of an output, which JupyterLab sets too."""
-    for text in soup.find_all(string=FORMULA):
-        if not text.find_parent(["pre", "code", "style"]):
-            text.replace_with(BeautifulSoup(FORMULA.sub(_formula, escape(text)), "html.parser"))
-
-
-def _formula(found: re.Match) -> str:
-    element, tex = ("DisplayMath", found[1]) if found[1] else ("InlineMath", found["math_inline_tex"])
-    return f'<span data-element="{element}" data-whole="{tex}">{tex}</span>'
 
 
 def _link_references(soup: BeautifulSoup) -> None:
