@@ -52,7 +52,7 @@ def export(folder: Path, *cells: dict, strict: bool = False) -> Paper:
         head, foot = (lines[0].startswith("LeNet-5 and a") and texts != []), lines[-1].isdigit()
         texts += lines[head : len(lines) - foot]
     text = " ".join(" ".join(texts).split())
-    return Paper(re.sub(" References How this was made .*", "", text), warnings, pictures, pdf)
+    return Paper(re.sub("( References)? How this was made .*", "", text), warnings, pictures, pdf)
 
 
 def export_all(folder: Path, cases: dict[str, list[dict]]) -> dict[str, Paper]:

@@ -241,6 +241,13 @@ def test_formulas_in_the_html_of_an_output(tmp_path):
     assert "for $5 and $6" in text and r"$\delta$" in text
 
 
+def test_mathml_is_a_formula_too_and_an_empty_formula_is_nothing(tmp_path):
+    text, found = export(
+        tmp_path, "<math><mi>x</mi><mo>=</mo><mn>1</mn></math>", "a $$ $$ b $f$(x) [$g$](#b)(c)\n\n## b"
+    )
+    assert formulas_of(tmp_path) == ["x = 1", "f", "g"] and "b (x) (c)" in text and found == []
+
+
 def test_a_formula_is_no_wider_than_the_page_and_one_that_is_very_small_is_told(tmp_path):
     long = "+".join(f"x_{{{i}}}" for i in range(80))
     matrix = r"\begin{pmatrix}" + "&".join(f"x_{{{i}}}" for i in range(30)) + r"\end{pmatrix}"
@@ -302,13 +309,13 @@ def test_odd_signs(tmp_path, cell, shown):
 
 # --- what cannot be set ---------------------------------------------------------------------------------------
 
-BROKEN = "![a](data:image/svg+xml,%3Csvg)"
+BROKEN = "> " * 300 + "deep"
 
 
 def test_a_piece_that_typst_cannot_set_is_shown_as_its_source(tmp_path):
-    cells = "before", f"## 1.1 Kept\n\nwords {BROKEN} more", "[to](#1.1-Kept) after", BROKEN
+    cells = "before", f"## 1.1 Kept\n\nwords\n\n{BROKEN}", "[to](#1.1-Kept) after", BROKEN
     text, found = export(tmp_path, *cells)
-    assert "before" in text and "1.1 Kept" in text and "to after" in text and "](data:image" in text
+    assert "before" in text and "1.1 Kept" in text and "to after" in text and text.count("> > deep") == 2
     assert len(found) == 2 and "chapter 01_test, cell 3 cannot be typeset" in found[0] and "cell 5" in found[1]
 
 
