@@ -20,7 +20,7 @@ from mnist_helpers.report.pdf.cells import notebook_pieces
 from mnist_helpers.report.pdf.pieces import PdfError, PdfWarning, Piece
 from mnist_helpers.report.pdf.typeset import typeset
 from mnist_helpers.report.settings import CODE, language_of, read_settings
-from mnist_helpers.report.summary import how_it_was_made
+from mnist_helpers.report.summary import fingerprint, how_it_was_made
 
 BIBLIOGRAPHY = Path(__file__).with_name("references.bib")
 
@@ -68,12 +68,13 @@ class ReportExporter(Exporter):
         code = self.code or ("show" if short else settings.code)
         chapters, listings, made = [], [], {}
         for nb, resources in notebooks:
+            about = nb.metadata.get("report", {})
+            made = made or (about if about.get("fingerprint") == fingerprint(nb) else {})
             nb, resources = super().from_notebook_node(nb, resources)
             pieces, name = notebook_pieces(nb, resources["metadata"]), escape(resources["metadata"]["name"])
             own = [piece for piece in pieces if piece.item and piece.item["kind"] == "code"]
             listings += [Piece(html=f'<h2 class="unlisted">{name}.ipynb</h2>'), *own]
             chapters += [piece for piece in pieces if code == "show" or piece not in own]
-            made = made or nb.metadata.get("report", {})
         pieces = [*([] if short else [Piece(raw="#contents()")]), *chapters, Piece(raw="#references()")]
         pieces += [Piece("# The code"), *listings] if code == "appendix" else []
         pieces += how_it_was_made(made | {"source": _source(home), "date": settings.date}, language)

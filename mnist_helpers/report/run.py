@@ -17,15 +17,15 @@ from nbconvert.filters import strip_ansi
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from tqdm import tqdm
 
-from mnist_helpers import training
+from mnist_helpers import data, studies, training
 from mnist_helpers.files import project_path, write_atomically, write_together
 from mnist_helpers.report.exporter import BIBLIOGRAPHY, build_pdfs, chosen_chapters
 from mnist_helpers.report.pdf.pieces import PdfError, PdfWarning, Piece
 from mnist_helpers.report.pdf.typeset import picture_of_pages, typeset
 from mnist_helpers.report.settings import COLAB, FIRST_SEED, OUT, SEEDS, Settings, read_settings, tomllib
-from mnist_helpers.report.summary import readme_with
+from mnist_helpers.report.summary import fingerprint, readme_with
 from mnist_helpers.training import recipes
-from mnist_helpers.training.runs import Run, format_environment
+from mnist_helpers.training.runs import Run, describe_environment, format_device, format_versions
 
 SHOWN_PAGES = (1, 3, 7)  # of report.pdf, in the README
 
@@ -83,12 +83,19 @@ def _try_title(settings: Settings, strict: bool) -> None:
 
 
 def _made(runs: list[Run]) -> dict:
-    """What the report's last page says of its trainings."""
+    """What the report's last page says of its trainings, and what ran where."""
+    here, cpu = (describe_environment(data.best_device(device)) for device in (None, "cpu"))
     return {
         "seeds": sorted({run.seed for run in runs}),
         "trainings": len(runs),
         "seconds": sum(run.environment["seconds"] for run in runs),
-        "environments": sorted({format_environment(run.environment) for run in runs}),
+        "versions": sorted({format_versions(run.environment) for run in runs}),
+        "devices": {
+            "training": sorted({format_device(run.environment) for run in runs}),
+            "evaluation": [f"{here['device']} ({here['device_name']})"],
+            "others": [f"{cpu['device']} ({cpu['device_name']})"],
+            "studies": studies.devices(),
+        },
     }
 
 
@@ -144,7 +151,7 @@ def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=l
     results = Path(os.environ.get(OUT, "")) / "figures" / "results.json"
     results = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     own = {key: entry for key, entry in results.items() if entry["chapter"] == source.stem}
-    notebook.metadata["report"] = (about or {}) | {"results": own}
+    notebook.metadata["report"] = (about or {}) | {"results": own, "fingerprint": fingerprint(notebook)}
     fold(notebook)
     write_atomically(target, nbformat.writes(notebook).encode())
 

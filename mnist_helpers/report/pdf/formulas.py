@@ -6,16 +6,13 @@ from html import escape, unescape
 from bs4 import BeautifulSoup
 from pandocfilters import walk
 
-from mnist_helpers.report.pdf.mathjax import to_mathml
-from mnist_helpers.report.pdf.mathletters import UnknownFormula
-from mnist_helpers.report.pdf.mathml import to_typst
-from mnist_helpers.report.pdf.pieces import Piece, warn
+from mnist_helpers.report.pdf.mathjax import Formula, to_pictures
+from mnist_helpers.report.pdf.pieces import Piece
 
 IN_HTML = re.compile(
     r"\$\$(?P<block>[^$]+)\$\$|(?<![\\$])\$(?P<line>[^$`]+)\$(?![\d$])|\\\((?P<round>.+?)\\\)|\\\[(?P<bracket>.+?)\\\]",
     re.S,
 )
-Formula = tuple[str, str, bool]  # notebook, LaTeX, and whether it is a paragraph of its own
 
 
 class Formulas:
@@ -34,29 +31,15 @@ class Formulas:
                 found.append((chapter, *read(about)))
 
         walk(tree, note, "typst", {})
-        self.mathml: dict[Formula, list[str]] = {}
-        for formula, mathml in zip(found, to_mathml(found), strict=True):
-            self.mathml.setdefault(formula, []).append(mathml)
+        self.pictures: dict[Formula, list[dict]] = {}
+        for formula, picture in zip(found, to_pictures(found), strict=True):
+            self.pictures.setdefault(formula, []).append(picture)
 
-    def typst(self, piece: Piece, tex: str, display: bool, item: int) -> str:
-        """A formula in Typst's words, where it has been read; else a frame with its source, and a warning.
-
-        item: that of the item with its alternative text.
-        """
-        formula = piece.chapter, tex, display  # one may stand there twice, with something defined between
-        same = self.mathml.get(formula) or to_mathml([formula])
-        try:
-            markup = to_typst(same.pop(0) if len(same) > 1 else same[0], display)
-        except (UnknownFormula, RecursionError) as error:
-            what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({error})"
-            warn(piece.where, what, "Write it in another way")
-            return f"#unset({item}, {str(display).lower()})"
-        if not markup.strip("$ "):  # it only defines something
-            return ""
-        if not display:
-            return f"#formula({item})[{markup}]"
-        breaks = not re.search(r"mat\(|\\ |^#", markup)  # one line, which can become several where it is too long
-        return f"#displayed({item}, {str(breaks).lower()})[{markup}]"
+    def take(self, chapter: str, tex: str, display: bool) -> dict:
+        """The picture of the next such formula; the same may stand in a text twice, with other macros."""
+        formula = chapter, tex, display
+        same = self.pictures.get(formula) or to_pictures([formula])
+        return same.pop(0) if len(same) > 1 else same[0]
 
 
 def with_formulas(html: str) -> str:

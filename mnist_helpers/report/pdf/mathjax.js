@@ -1,12 +1,11 @@
-// One list of formulas, [notebook, LaTeX, display], as MathML; set up as JupyterLab does it.
+// One list of formulas, [notebook, LaTeX, display], as SVG; set up as JupyterLab does it. SIZES: in pixels, of an
+// em, of the letter x, and of a line of the page.
 (() => {
-  const jax = MathJax._, {STATE} = jax.core.MathItem;
-  jax.handlers.html_ts.RegisterHTMLHandler(jax.adaptors.liteAdaptor.liteAdaptor());
-  const visitor = new jax.core.MmlTree.SerializedMmlVisitor.SerializedMmlVisitor();
-  // What JupyterLab loads, less what shows an unknown word in red, which must be seen here, and trees of proofs, for
-  // which it would have to know the size of letters.
+  const jax = MathJax._, adaptor = jax.adaptors.liteAdaptor.liteAdaptor({cjkCharWidth: 0.93}); // NanumGothic's
+  jax.handlers.html_ts.RegisterHTMLHandler(adaptor);
+  // What JupyterLab loads, less what shows an unknown word in red, which must be seen here.
   const packages = [
-    "base", "action", "ams", "amscd", "bbox", "boldsymbol", "braket", "cancel", "cases", "centernot",
+    "base", "action", "ams", "amscd", "bbox", "boldsymbol", "braket", "bussproofs", "cancel", "cases", "centernot",
     "color", "colortbl", "empheq", "enclose", "extpfeil", "gensymb", "html", "mathtools", "mhchem", "newcommand",
     "upgreek", "unicode", "verb", "configmacros", "tagformat", "textcomp", "textmacros",
   ];
@@ -17,19 +16,25 @@
   };
   const open = () => jax.mathjax.mathjax.document("", {
     InputJax: new jax.input.tex_ts.TeX({packages, macros, ignoreDuplicateLabels: true}),
+    OutputJax: new jax.output.svg_ts.SVG({font: new jax.output.svg.fonts.tex_ts.TeXFont(), fontCache: "none"}),
   });
   const notebooks = {}; // each has its own macros and labels
+  const style = // of the lines in tables; what else MathJax's own style sheet says is for browsers
+    "line[data-line], rect[data-frame] {stroke-width: 70px; fill: none} .mjx-dashed {stroke-dasharray: 140} " +
+    ".mjx-dotted {stroke-linecap: round; stroke-dasharray: 0,140}";
   const set = ([notebook, tex, display]) => {
     const document = notebooks[notebook] ||= open();
     try {
-      return visitor.visitTree(document.convert(tex, {display, end: STATE.CONVERT}));
+      const svg = adaptor.firstChild(document.convert(tex, {display, ...SIZES}));
+      adaptor.insert(adaptor.node("style", {}, [adaptor.text(style)]), adaptor.firstChild(svg));
+      return adaptor.outerHTML(svg);
     } catch (error) { // a fault of MathJax's own
-      return "<math><merror><mtext>It cannot be read</mtext></merror></math>";
+      return '<svg data-mjx-error="It cannot be read"/>';
     }
   };
   globalThis.convert = formulas => {
     const found = formulas.map(set);
-    const ahead = formulas.map((formula, i) => found[i].includes("???") ? set(formula) : found[i]); // labels below
-    return JSON.stringify(ahead);
+    // what refers to a number may stand before it
+    return JSON.stringify(formulas.map((formula, i) => found[i].includes("MathJax_ref") ? set(formula) : found[i]));
   };
 })();

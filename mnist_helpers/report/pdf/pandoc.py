@@ -9,7 +9,9 @@ from html import escape, unescape
 from pathlib import Path
 
 import pypandoc
-from nbconvert.filters.markdown_mistune import HTMLRenderer, MarkdownWithMath, MathInlineParser, import_plugin
+from mistune import BlockParser, import_plugin
+from mistune.plugins.table import table_in_list, table_in_quote
+from nbconvert.filters.markdown_mistune import HTMLRenderer, MarkdownWithMath, MathBlockParser, MathInlineParser
 
 from mnist_helpers.report.pdf.pieces import PandocError
 
@@ -52,7 +54,10 @@ def to_html(markdown: str, key: object = "") -> str:
     """Markdown as Jupyter reads it, and with footnotes; key: another one for each cell of a document."""
     renderer, inline = _Renderer(escape=False, allow_harmful_protocols=True), MathInlineParser(hard_wrap=False)
     renderer.key, inline.specification["inline_math_tex"] = key, MONEY_IS_NO_MATH
-    return MarkdownWithMath(renderer, inline=inline, plugins=map(import_plugin, PLUGINS)).render(markdown)
+    block = MathBlockParser()  # nbconvert takes #word for a heading, JupyterLab does not
+    block.specification |= {rule: sign for rule, sign in BlockParser.SPECIFICATION.items() if "heading" in rule}
+    plugins = (*map(import_plugin, PLUGINS), table_in_list, table_in_quote)
+    return MarkdownWithMath(renderer, block=block, inline=inline, plugins=plugins).render(markdown)
 
 
 def read_html(html: str) -> dict:
@@ -67,7 +72,8 @@ def write_typst(tree: dict) -> str:
 
 def _run(source: str, target: str, text: str) -> str:
     wheel = Path(pypandoc.__file__).parent / "files" / f"pandoc{'.exe' if os.name == 'nt' else ''}"
-    command = [str(wheel), "-f", source, "-t", target, "--wrap=preserve"]  # never another one that the machine has
+    # never another one that the machine has
+    command = [str(wheel), "-f", source, "-t", target, "--wrap=preserve", "--preserve-tabs"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise PandocError(f"pandoc: {done.stderr.strip()}")

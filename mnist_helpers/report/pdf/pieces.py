@@ -77,6 +77,11 @@ def show_sources(pieces: list[Piece], failed: set[int], problem: str) -> list[Pi
         heading, _, rest = (piece.words if piece.markdown else "").partition("\n")
         if rest.strip() and re.match("#{1,6} ", heading):
             shown.append(replace(piece, markdown=heading))
-        source = {"kind": "output", "text": wrap(rest if rest.strip() else piece.words), "long": True}
+        source = {
+            "kind": "output",
+            "stream": "stdout",
+            "text": wrap(rest if rest.strip() else piece.words),
+            "long": True,
+        }
         shown.append(replace(piece, markdown="", html="", item=source))
     return shown

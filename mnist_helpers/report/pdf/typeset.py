@@ -58,7 +58,7 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, shor
 def _write(pieces: list[Piece], report: dict, build: Path, bibliography: Path) -> None:
     """Put all that Typst needs into the folder."""
     body, items, _ = to_typst(pieces, build, bibliography)
-    data = json.dumps(report | {"items": items}, ensure_ascii=False)
+    data = json.dumps(report | {"items": items, "cites": "#cite(<" in body}, ensure_ascii=False)
     (build / "report.json").write_text(data, encoding="utf-8")
     for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
         shutil.copy(path, build)
