@@ -15,7 +15,7 @@ install: .venv/installed
 
 # SEEDS=1 or CHAPTERS=3,4 (0: the hand-in): a quick or partial report with its PDF, under build/
 report: install
-	@$(RUN) mnist_helpers report $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CHAPTERS),--chapters $(CHAPTERS))
+	@$(RUN) mnist_helpers report --strict $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CHAPTERS),--chapters $(CHAPTERS))
 
 # the PDFs again, from the notebooks as they are
 pdf: install

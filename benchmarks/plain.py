@@ -67,20 +67,23 @@ def datasets(recipe: Recipe, images: int | None = None) -> tuple[Dataset, Datase
     return tuple(Subset(part, range(min(images, len(part)))) for part in (train, test))
 
 
-def evaluate(model: nn.Module, loader: DataLoader) -> tuple[float, float]:
+def evaluate(model: nn.Module, loader: DataLoader, device: torch.device) -> tuple[float, float]:
     """(mean loss, accuracy as a fraction) over a loader."""
     model.eval()
     loss, hits = 0.0, 0
     with torch.no_grad():
         for x, y in loader:
+            x, y = x.to(device), y.to(device)
             logits = model(x)
             loss += F.cross_entropy(logits, y).item() * len(y)
             hits += (logits.argmax(1) == y).sum().item()
     return loss / len(loader.dataset), hits / len(loader.dataset)
 
 
-def train(recipe: Recipe, seed: int, train_set: Dataset, test_set: Dataset) -> Iterator[dict]:
-    """Train one of the two ORIGINAL recipes, of any length, on the CPU: a row of the history after each epoch."""
+def train(
+    recipe: Recipe, seed: int, train_set: Dataset, test_set: Dataset, device: str | torch.device = "cpu"
+) -> Iterator[dict]:
+    """Train one of the two ORIGINAL recipes, of any length: a row of the history after each epoch."""
     networks = {recipes.ORIGINAL_LENET5: LeNet5, recipes.ORIGINAL_MLP: MLP}
     network = networks.get(replace(recipe, epochs=recipes.ORIGINAL_LENET5.epochs))
     if network is None:
@@ -88,20 +91,21 @@ def train(recipe: Recipe, seed: int, train_set: Dataset, test_set: Dataset) -> I
     torch.manual_seed(seed)
     train_loader = DataLoader(train_set, recipe.batch_size, shuffle=recipe.shuffle)
     test_loader = DataLoader(test_set, recipe.batch_size)
-    model = network()
+    model = network().to(device)
     optimizer = torch.optim.Adam(model.parameters(), recipe.learning_rate, fused=True)  # unfused it rounds otherwise
     for epoch in range(recipe.epochs):
         model.train()
         total = 0.0
         for x, y in train_loader:
+            x, y = x.to(device), y.to(device)
             loss = F.cross_entropy(model(x), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             total += loss.item() * len(y)
-        test_loss, _ = evaluate(model, test_loader)
-        _, train_accuracy = evaluate(model, train_loader)
-        _, test_accuracy = evaluate(model, test_loader)
+        test_loss, _ = evaluate(model, test_loader, device)
+        _, train_accuracy = evaluate(model, train_loader, device)
+        _, test_accuracy = evaluate(model, test_loader, device)
         yield {
             "epoch": epoch,
             "train_loss": total / len(train_set),

@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     pdf.add_argument("-o", "--output", type=Path, help="another folder than the project's")
     pdf.add_argument("--code", choices=CODE, default="", help="where the code is shown, instead of report.toml's")
+    for command in (report, pdf):
+        command.add_argument("--strict", action="store_true", help="what paper cannot show as JupyterLab is an error")
     colab = commands.add_parser("colab", help="write dist/mnist_report_colab.ipynb, one notebook with all in it")
     colab.add_argument("--chapters", type=_numbers, help="only these, such as 3,4; 0 is the hand-in")
     train = commands.add_parser("train", help="train a named recipe")
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(options) -> None:
     from mnist_helpers.report.run import run_report
 
-    run_report(options.seeds, options.chapters)
+    run_report(options.seeds, options.chapters, options.strict)
 
 
 def _pdf(options) -> None:
@@ -59,8 +61,7 @@ def _pdf(options) -> None:
     from mnist_helpers.report.exporter import build_pdfs, chosen_chapters
 
     folder = options.output or project_path("build" if options.chapters else ".")
-    for target in build_pdfs(chosen_chapters(options.chapters), folder, options.code):
-        print(f"wrote {target}")
+    build_pdfs(chosen_chapters(options.chapters), folder, options.code, options.strict)
 
 
 def _colab(options) -> None:

@@ -1,7 +1,6 @@
 """The derivation: a model and an input shape in, one row a layer out, with formula, count, MACs and output shape."""
 
 import copy
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +8,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from mnist_helpers.training.models import LocalConv2d
+
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-COUNTED = (nn.Conv2d, nn.Linear, *BATCH_NORMS)  # the layers whose parameters have a formula here
+COUNTED = (nn.Conv2d, nn.Linear, LocalConv2d, *BATCH_NORMS)  # the layers whose parameters have a formula here
 POINTWISE = ("torch.nn.modules.activation", "torch.nn.modules.dropout")  # they leave the receptive field as it is
 
 
@@ -22,7 +23,7 @@ class ParameterError(ValueError):
 class Row:
     """One call of one layer, for one image.
 
-    output_shape: without the batch, such as (6, 28, 28). words, numbers: the formula of the parameters, both empty
+    output_shape: without the batch, such as (6, 28, 28). numbers: the formula of the parameters with its result, empty
     for a layer without any of its own. macs: multiplications with their additions, of convolutions and linear layers.
     activations: how many values the layer puts out. receptive_field: height and width in input pixels that one value
     depends on, padding included; None after flattening and wherever it is not known.
@@ -31,7 +32,6 @@ class Row:
     name: str
     kind: str
     output_shape: tuple[int, ...]
-    words: str
     numbers: str
     weights: int
     biases: int
@@ -46,10 +46,6 @@ class Row:
         if "." in self.name and self.kind == "Linear":
             return f"{self.weights // self.activations} → {self.activations}"
         return self.name.upper() if len(self.name) == 2 else self.name
-
-    def to_latex(self) -> str:
-        """The formula in words and with numbers, as display mathematics; "" without one."""
-        return _display([f"& {_latex_words(self.words)}", f"&= {_latex_numbers(self.numbers)}"]) if self.words else ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ class Derivation:
 
     def to_latex(self) -> str:
         """Every layer's formula with numbers and the total, as one aligned display."""
-        lines = [rf"{_latex_words(row.label)}\text{{: }} & {_latex_numbers(row.numbers)}" for row in self.layers]
+        lines = [rf"{_latex_label(row.label)} & {_latex_numbers(row.numbers)}" for row in self.layers]
         return _display([*lines, rf"\text{{total: }} & {_latex_numbers(self.sum_in_numbers())}"])
 
     def to_table(self) -> pd.DataFrame:
@@ -163,32 +159,36 @@ def _row(name: str, module: nn.Module, output: Tensor, counted: set[int]) -> Row
     fresh = {key: p.numel() for key, p in own.items() if id(p) not in counted}
     counted.update(map(id, own.values()))
     weights, biases = fresh.get("weight", 0), fresh.get("bias", 0)
-    words, numbers = _formula(module)
+    numbers = _formula(module)
     if len(fresh) < len(own):  # shared with a layer above, in part or wholly
-        words, numbers = "new weights + new biases", f"{weights:,} + {biases:,}"
-    numbers += f" = {weights + biases:,}" * bool(words)
+        numbers = f"{weights:,} + {biases:,}"
+    numbers += f" = {weights + biases:,}" * bool(numbers)
     values = output[0].numel()  # each takes one multiply-accumulate for each weight that it reads
     reads = module.weight[0].numel() if isinstance(module, nn.Conv2d | nn.Linear) else 0
+    if isinstance(module, LocalConv2d):
+        reads = module.weight.shape[1]
     field = None if output.field is None else tuple(output.field[0].tolist())
     shape, count = tuple(output.shape[1:]), weights + biases
-    return Row(name, kind, shape, words, numbers, weights, biases, count, reads * values, values, field)
+    return Row(name, kind, shape, numbers, weights, biases, count, reads * values, values, field)
 
 
-def _formula(module: nn.Module) -> tuple[str, str]:
-    """The formula of a layer's parameters in words and with its numbers, without the result."""
+def _formula(module: nn.Module) -> str:
+    """The formula of a layer's parameters with its numbers, without the result."""
     if isinstance(module, BATCH_NORMS) and module.affine:
-        return "channels + channels", f"{module.num_features} + {module.num_features}"
+        return f"{module.num_features} + {module.num_features}"
+    if isinstance(module, LocalConv2d):
+        (places, _, out), k = module.weight.shape, module.kernel_size
+        return f"{places} × ({module.in_channels} × {out} × {k} × {k} + {out})"
     if isinstance(module, nn.Linear):
-        words, sizes, out = "in features × out features", (module.in_features, module.out_features), "features"
+        sizes = (module.in_features, module.out_features)
     elif isinstance(module, nn.Conv2d):
-        words, out = "in channels × out channels × kernel height × kernel width", "channels"
         sizes = (module.in_channels, module.out_channels, *module.kernel_size)
     else:
-        return "", ""
+        return ""
     numbers = " × ".join(map(str, sizes))
     if getattr(module, "groups", 1) > 1:
-        words, numbers = f"{words} / groups", f"{numbers} / {module.groups}"
-    return (words, numbers) if module.bias is None else (f"{words} + out {out}", f"{numbers} + {len(module.bias)}")
+        numbers += f" / {module.groups}"
+    return numbers if module.bias is None else f"{numbers} + {len(module.bias)}"
 
 
 def _field(module: nn.Module, x: Tensor, output: Tensor) -> np.ndarray | None:
@@ -197,7 +197,9 @@ def _field(module: nn.Module, x: Tensor, output: Tensor) -> np.ndarray | None:
     pointwise = any(base.__module__ in POINTWISE for base in type(module).__mro__)
     if pointwise or isinstance(module, (*BATCH_NORMS, nn.Identity)):
         return field
-    if field is None or not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)):
+    if field is None or not isinstance(
+        module, (nn.Conv2d, LocalConv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+    ):
         return None
     if isinstance(module, nn.AdaptiveAvgPool2d):  # windows that differ in size by one are taken at the larger
         kernel = stride = -(-np.array(x.shape[-2:]) // output.shape[-2:])
@@ -207,8 +209,8 @@ def _field(module: nn.Module, x: Tensor, output: Tensor) -> np.ndarray | None:
     return np.array([size + (kernel - 1) * getattr(module, "dilation", 1) * step, step * stride])
 
 
-def _latex_words(words: str) -> str:
-    return r"\text{" + re.sub(r" ([×+/→]) ", r"} \1 \\text{", words).replace("×", r"\times").replace("→", r"\to") + "}"
+def _latex_label(label: str) -> str:
+    return rf"\text{{{label}: }}".replace(" → ", r"} \to \text{")
 
 
 def _latex_numbers(numbers: str) -> str:

@@ -2,6 +2,8 @@
 
 import datetime
 import subprocess
+import sys
+import warnings
 from dataclasses import replace
 from html import escape
 from importlib.metadata import version
@@ -11,25 +13,26 @@ import nbformat
 from nbconvert.exporters import Exporter
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
-from traitlets import Enum, Unicode, default
+from traitlets import Bool, Enum, Unicode, default
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.pdf.cells import notebook_pieces
-from mnist_helpers.report.pdf.pieces import PdfError, Piece
+from mnist_helpers.report.pdf.pieces import PdfError, PdfWarning, Piece
 from mnist_helpers.report.pdf.typeset import typeset
 from mnist_helpers.report.settings import CODE, language_of, read_settings
-from mnist_helpers.report.summary import how_it_was_made
+from mnist_helpers.report.summary import fingerprint, how_it_was_made
 
 BIBLIOGRAPHY = Path(__file__).with_name("references.bib")
 
 
 class ReportExporter(Exporter):
-    """Executed notebooks as one PDF, typeset by pandoc and Typst, with the names of report.toml."""
+    """Executed notebooks as one PDF, typeset by pandoc, MathJax and Typst, with the names of report.toml."""
 
     export_from_notebook = "Report (PDF)"
     output_mimetype = "application/pdf"
     file_extension = Unicode(".pdf").tag(config=True)
     code = Enum(("", *CODE), "", help="where the code is shown; empty: as report.toml says").tag(config=True)
+    strict = Bool(False, help="a warning is an error").tag(config=True)
 
     @default("preprocessors")
     def _preprocessors(self) -> list:
@@ -38,13 +41,26 @@ class ReportExporter(Exporter):
     def from_notebook_node(self, nb: NotebookNode, resources=None, **kwargs) -> tuple[bytes, dict]:
         """One notebook as a PDF."""
         resources = self._init_resources(resources)
-        return self.from_notebooks([(nb, resources)]), resources
+        pdf, found = self.from_notebooks([(nb, resources)])
+        for warning in found:
+            self.log.warning(warning)
+        return pdf, resources
 
-    def from_notebooks(self, notebooks: list[tuple[NotebookNode, dict]]) -> bytes:
-        """Notebooks, each with nbconvert's resources (metadata: name and path), as one PDF.
+    def from_notebooks(self, notebooks: list[tuple[NotebookNode, dict]]) -> tuple[bytes, list[str]]:
+        """Notebooks, each with nbconvert's resources (metadata: name and path), as one PDF, and its warnings.
 
-        One alone is a short document, with its code; several have a title page, contents, and code as report.toml says.
+        PdfError for a notebook that is not executed or failed, and, where strict, for each warning.
         """
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", PdfWarning)
+            pdf = self._typeset(notebooks)
+        found = list(dict.fromkeys(str(entry.message) for entry in caught if entry.category is PdfWarning))
+        if found and self.strict:
+            raise PdfError("\n".join([*found, "`make pdf` writes the PDF nevertheless, with what is shown instead."]))
+        return pdf, found
+
+    def _typeset(self, notebooks: list[tuple[NotebookNode, dict]]) -> bytes:
+        """One alone is a short document with its code; several have a title page, contents and report.toml's code."""
         home = Path(notebooks[0][1]["metadata"].get("path") or ".").resolve()
         short, language = len(notebooks) == 1, language_of(notebooks[0][1]["metadata"]["name"])
         settings = read_settings(project_path("report.toml", home)).in_language(language)
@@ -52,12 +68,13 @@ class ReportExporter(Exporter):
         code = self.code or ("show" if short else settings.code)
         chapters, listings, made = [], [], {}
         for nb, resources in notebooks:
+            about = nb.metadata.get("report", {})
+            made = made or (about if about.get("fingerprint") == fingerprint(nb) else {})
             nb, resources = super().from_notebook_node(nb, resources)
             pieces, name = notebook_pieces(nb, resources["metadata"]), escape(resources["metadata"]["name"])
             own = [piece for piece in pieces if piece.item and piece.item["kind"] == "code"]
             listings += [Piece(html=f'<h2 class="unlisted">{name}.ipynb</h2>'), *own]
             chapters += [piece for piece in pieces if code == "show" or piece not in own]
-            made = made or nb.metadata.get("report", {})
         pieces = [*([] if short else [Piece(raw="#contents()")]), *chapters, Piece(raw="#references()")]
         pieces += [Piece("# The code"), *listings] if code == "appendix" else []
         pieces += how_it_was_made(made | {"source": _source(home), "date": settings.date}, language)
@@ -99,20 +116,29 @@ def save(target: Path, content: bytes) -> None:
         raise PdfError(f"{problem}. Name another file, free some space, or make the folder writable.") from error
 
 
-def build_pdf(paths: list[Path], target: Path, code: str = "") -> None:
-    """Write the notebooks as one PDF; an existing file is replaced only by a complete new one."""
+def build_pdf(paths: list[Path], target: Path, code: str = "", strict: bool = False) -> None:
+    """Write the notebooks as one PDF, and print its size and the warnings; a file is replaced only by a complete one.
+
+    strict: a warning is a PdfError.
+    """
     about = [{"metadata": {"name": path.stem, "path": str(path.resolve().parent)}} for path in paths]
-    save(target, ReportExporter(code=code).from_notebooks(list(zip(map(read_notebook, paths), about, strict=True))))
+    exporter = ReportExporter(code=code, strict=strict)
+    pdf, found = exporter.from_notebooks(list(zip(map(read_notebook, paths), about, strict=True)))
+    save(target, pdf)
+    for warning in found:
+        print(f"warning: {warning}", file=sys.stderr)
+    count = f", {len(found)} warning{'s' * (len(found) > 1)}" if found else ""
+    print(f"wrote {target} ({len(pdf) / 1e6:.1f} MB{count})", flush=True)
 
 
-def build_pdfs(paths: list[Path], folder: Path, code: str = "") -> list[Path]:
+def build_pdfs(paths: list[Path], folder: Path, code: str = "", strict: bool = False) -> list[Path]:
     """Write report.pdf of 00_report, report_ko.pdf of 00_report_ko, report_full.pdf of the chapters; their paths."""
     documents: dict[str, list[Path]] = {}
     for path in paths:
         own = path.name.startswith("00_")
         documents.setdefault(path.stem.removeprefix("00_") if own else "report_full", []).append(path)
     for name, notebooks in documents.items():
-        build_pdf(notebooks, folder / f"{name}.pdf", code)
+        build_pdf(notebooks, folder / f"{name}.pdf", code, strict)
     return [folder / f"{name}.pdf" for name in documents]
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import time
+import warnings
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -16,15 +17,15 @@ from nbconvert.filters import strip_ansi
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from tqdm import tqdm
 
-from mnist_helpers import training
+from mnist_helpers import data, studies, training
 from mnist_helpers.files import project_path, write_atomically, write_together
 from mnist_helpers.report.exporter import BIBLIOGRAPHY, build_pdfs, chosen_chapters
-from mnist_helpers.report.pdf.pieces import Piece
+from mnist_helpers.report.pdf.pieces import PdfError, PdfWarning, Piece
 from mnist_helpers.report.pdf.typeset import picture_of_pages, typeset
-from mnist_helpers.report.settings import COLAB, FIRST_SEED, OUT, SEEDS, read_settings, tomllib
-from mnist_helpers.report.summary import readme_with
+from mnist_helpers.report.settings import COLAB, FIRST_SEED, OUT, SEEDS, Settings, read_settings, tomllib
+from mnist_helpers.report.summary import fingerprint, readme_with
 from mnist_helpers.training import recipes
-from mnist_helpers.training.runs import Run, format_environment
+from mnist_helpers.training.runs import Run, describe_environment, format_device, format_versions
 
 SHOWN_PAGES = (1, 3, 7)  # of report.pdf, in the README
 
@@ -35,14 +36,14 @@ class ReportError(Exception):
     exit_code = 1
 
 
-def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> None:
+def run_report(seeds: int | None = None, numbers: list[int] | None = None, strict: bool = False) -> None:
     """Execute the hand-in (number 0) and the chapters, print a line for each with its time, and make the PDFs.
 
     The full report (all of them, report.toml's seeds) replaces notebooks/, figures/, the PDFs and the README's table
-    once every notebook has run. With `seeds` or `numbers` all of it stays under build/.
+    once every notebook has run. With `seeds` or `numbers` all of it stays under build/. strict: see build_pdf.
     """
     settings = read_settings()
-    typeset([Piece("title page")], settings, BIBLIOGRAPHY)  # a name that cannot be set is better known now
+    _try_title(settings, strict)
     n = seeds or settings.seeds
     full = seeds is None and numbers is None
     chapters = chosen_chapters(numbers)
@@ -62,22 +63,39 @@ def run_report(seeds: int | None = None, numbers: list[int] | None = None) -> No
         about = _made([*training.train_jobs(jobs).values()])
         print(f"  {'trainings':<24} {time.perf_counter() - start:6.1f} s", flush=True)
     run_chapters(chapters, out / "notebooks", about)
-    pdfs = build_pdfs([out / "notebooks" / path.name for path in chapters], out)
+    build_pdfs([out / "notebooks" / path.name for path in chapters], out, strict=strict)
     if full:
         publish(out)
     where = project_path(".") if full else out
     seconds = time.perf_counter() - start
-    names = ", ".join(path.name for path in pdfs)
-    print(f"done in {seconds:.0f} s: {names}, notebooks and figures are under {where}")
+    print(f"done in {seconds:.0f} s: PDFs, notebooks and figures are under {where}")
+
+
+def _try_title(settings: Settings, strict: bool) -> None:
+    """What cannot be set in report.toml is better known now than in 20 minutes: a warning; where strict, a PdfError."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PdfWarning)
+        typeset([Piece("title page")], settings, BIBLIOGRAPHY)
+    for found in caught:
+        if strict and found.category is PdfWarning:
+            raise PdfError(str(found.message))
+        print(f"warning: {found.message}", file=sys.stderr)
 
 
 def _made(runs: list[Run]) -> dict:
-    """What the report's last page says of its trainings."""
+    """What the report's last page says of its trainings, and what ran where."""
+    here, cpu = (describe_environment(data.best_device(device)) for device in (None, "cpu"))
     return {
         "seeds": sorted({run.seed for run in runs}),
         "trainings": len(runs),
         "seconds": sum(run.environment["seconds"] for run in runs),
-        "environments": sorted({format_environment(run.environment) for run in runs}),
+        "versions": sorted({format_versions(run.environment) for run in runs}),
+        "devices": {
+            "training": sorted({format_device(run.environment) for run in runs}),
+            "evaluation": [f"{here['device']} ({here['device_name']})"],
+            "others": [f"{cpu['device']} ({cpu['device_name']})"],
+            "studies": studies.devices(),
+        },
     }
 
 
@@ -133,7 +151,7 @@ def run_chapter(source: Path, target: Path, about: dict | None = None, on_cell=l
     results = Path(os.environ.get(OUT, "")) / "figures" / "results.json"
     results = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     own = {key: entry for key, entry in results.items() if entry["chapter"] == source.stem}
-    notebook.metadata["report"] = (about or {}) | {"results": own}
+    notebook.metadata["report"] = (about or {}) | {"results": own, "fingerprint": fingerprint(notebook)}
     fold(notebook)
     write_atomically(target, nbformat.writes(notebook).encode())
 

@@ -1,6 +1,10 @@
 """What a reader sees first and last: the README's result table, computed from results.json, and how it was made."""
 
+import hashlib
+import json
 from pathlib import Path
+
+from nbformat import NotebookNode
 
 from mnist_helpers.report.pdf.pieces import Piece
 from mnist_helpers.report.pdf.tables import make_table
@@ -50,20 +54,32 @@ def between_markers(path: Path, begin: str, table: str) -> str:
     return f"{before}{begin}\n{table}\n{END}{rest.split(END, 1)[1]}"
 
 
-# What the last page says: its heading and the names of its facts.
+def fingerprint(notebook: NotebookNode) -> str:
+    """Of the code and what it showed: another one, and the notebook was run again by hand since `report` ran it."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    shown = [[cell.source, [output.get("data") or output.get("text") for output in cell.outputs]] for cell in code]
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+
+
+# What the last page says: its heading and the names of its facts, and of the devices.
 HOW = {
-    "en": ("How this was made", "source", "date", "made on", "seeds", "trainings", "{} ({} min in all)"),
-    "ko": ("문서 생성 정보", "소스", "날짜", "실행 환경", "시드", "학습", "{}번(모두 {}분)"),
+    "en": ("How this was made", "source", "date", "versions", "seeds", "trainings", "{} ({} min in all)"),
+    "ko": ("문서 생성 정보", "소스", "날짜", "버전", "시드", "학습", "{}번(모두 {}분)"),
 }
+WHERE = {
+    "en": {"training": "trained on", "evaluation": "evaluated on", "others": "t-SNE, figures", "studies": "studies"},
+    "ko": {"training": "학습 장치", "evaluation": "평가 장치", "others": "t-SNE, 그림", "studies": "실험(studies/)"},
+}  # fmt: skip
 
 
 def how_it_was_made(facts: dict, language: str) -> list[Piece]:
-    """The end. A notebook that was run by hand knows nothing of seeds and trainings; they are left out then."""
-    heading, source, date, place, seeds, trainings, count = HOW[language]
+    """The end. A notebook that was run by hand knows nothing of trainings and devices; they are left out then."""
+    heading, source, date, versions, seeds, trainings, count = HOW[language]
     rows = [(source, facts["source"]), (date, facts["date"])]
     if "trainings" in facts:
-        rows += [(place, words) for words in facts["environments"]]
+        rows += [(versions, words) for words in facts["versions"]]
         rows += [(seeds, ", ".join(map(str, facts["seeds"])))]
         rows += [(trainings, count.format(facts["trainings"], round(facts["seconds"] / 60)))]
+        rows += [(name, device) for key, name in WHERE[language].items() for device in facts["devices"][key]]
     cells = [[{"text": text} for text in row] for row in rows]
     return [Piece(f"# {heading}"), Piece(item=make_table([], cells))]

@@ -19,9 +19,14 @@ from mnist_helpers.studies.contents import TOGETHER as TOGETHER
 from mnist_helpers.training import jobs, loop, runs, torchrun
 from mnist_helpers.training.jobs import Job
 from mnist_helpers.training.recipe import Recipe
-from mnist_helpers.training.runs import Run, format_environment
+from mnist_helpers.training.runs import Run, format_device, format_versions
 
-SECONDS_AN_EPOCH = {"LeNet5": 10, "MLP": 3}  # on one of two busy cores; only for the first estimate of the time
+SECONDS_AN_EPOCH = {
+    "LeNet5": 10,
+    "LocalLeNet5": 15,
+    "StridedLeNet5": 5,
+    "MLP": 3,
+}  # on one of two busy cores; only for the first estimate of the time
 
 KEPT = ("name", "recipe", "hash", "seed", "epoch", "history", "wrong", "environment")  # of a run
 
@@ -190,6 +195,12 @@ def provenance(results: dict[str, list[Run]]) -> str:
     shown = [run for group in results.values() for run in group]
     hours = sum(run.environment["seconds"] for run in shown) / 3600
     dates = sorted({run.environment["date"] for run in shown})
-    places = sorted({format_environment(run.environment) for run in shown})
+    places = sorted({f"{format_device(run.environment)}, {format_versions(run.environment)}" for run in shown})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     return f"{len(shown)} trainings, {hours:.1f} hours of training time in all, {when}, on {'; and on '.join(places)}."
+
+
+def devices() -> list[str]:
+    """On what the committed trainings were made."""
+    entries = (entry for study in STUDIES.values() for entry in _committed(study).values())
+    return sorted({format_device(entry["environment"]) for entry in entries})

@@ -7,7 +7,6 @@ tables on the GPU.
 
 import random
 from collections.abc import Callable, Sequence
-from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from mnist_helpers.training.turns import generator, own_stream
 
 AHEAD = 8  # replays that are asked for at once: in a long queue of one training the others' work would wait
-_say_once = cache(print)
+unrecorded: set[str] = set()  # networks that were trained in plain steps; `jobs` tells of them
 
 
 class Graphs:
@@ -66,9 +65,7 @@ class Graphs:
             self._step()
             self.graphs[self.augmented] = self._record() if _python_state(self.step.model) == before else None
             if not self.graphs[self.augmented]:
-                _say_once(
-                    f"{self.step.recipe.model_name} cannot be recorded as a CUDA graph, so it trains more slowly."
-                )
+                unrecorded.add(self.step.recipe.model_name)
         if graph := self.graphs.get(self.augmented):
             self.lend()
             try:

@@ -22,6 +22,7 @@ from mnist_helpers.data import Mnist
 from mnist_helpers.files import project_path
 from mnist_helpers.progress import Progress
 from mnist_helpers.source import own_modules
+from mnist_helpers.training import cuda
 from mnist_helpers.training import runs as kept
 from mnist_helpers.training.loop import TrainingError, fit
 from mnist_helpers.training.recipe import Recipe, RecipeError
@@ -29,6 +30,7 @@ from mnist_helpers.training.runs import Run, describe_environment, format_epoch
 
 Job = tuple[Recipe, int]  # and seed
 AT_ONCE = {"cuda": 8}  # trainings on one device
+_say_once = cache(print)
 _threads = cache(ThreadPoolExecutor)  # the same ones each time: CUDA keeps memory for every thread and stream
 KEEP_AFTER = {"cuda": 2.0}  # seconds between two checkpoints; elsewhere there is one after each epoch
 
@@ -46,7 +48,15 @@ def train(
     device, data = digits.best_device(device), _images(data)
     on_epoch = on_epoch or (lambda row: print(format_epoch(row), flush=True))
     folder = kept.folder_of(recipe, seed, data.hash, runs, device)
-    return _train(recipe, seed, folder, device, reuse, data, on_epoch)
+    run = _train(recipe, seed, folder, device, reuse, data, on_epoch)
+    _tell()
+    return run
+
+
+def _tell() -> None:
+    """Not where it is found out: what a thread of an earlier cell prints, a notebook shows below that one."""
+    for name in sorted(cuda.unrecorded):
+        _say_once(f"{name} cannot be recorded as a CUDA graph, so it trains more slowly.")
 
 
 def _images(data: Mnist | None) -> Mnist:
@@ -137,6 +147,7 @@ def train_jobs(
         with Progress(sum(recipe.epochs for recipe, _ in tasks), "training, epochs") as progress:
             work = _side_by_side if device.type == "cpu" else _in_threads
             failed = {job: error for job, error in work(tasks, data, progress) if error}
+        _tell()
         if failed:
             recipe, seed = first = min(failed, key=list(tasks).index)
             others = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""
@@ -172,9 +183,9 @@ def _in_threads(tasks: dict[Job, tuple], mnist: Mnist, progress: Progress) -> It
             finally:
                 stop.set()
                 wait([future for future in waiting if not future.cancel()])
+                torch.cuda.empty_cache()  # what fewer at once, or the kernels of the chapters, may need
         if left:
             at_once //= 2
-            torch.cuda.empty_cache()
             print(f"The GPU's memory is full; {len(left)} trainings go on, at most {at_once} at once.")
 
 

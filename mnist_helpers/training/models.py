@@ -1,4 +1,7 @@
-"""The two networks of the report. Everything that varies is an argument, which a recipe gives."""
+"""The networks of the report: LeNet-5, LeNet-5 without one of its ideas, and the MLP.
+
+Everything that varies is an argument, which a recipe gives.
+"""
 
 import inspect
 from collections.abc import Iterator
@@ -42,26 +45,30 @@ def hidden(activation: str, batch_norm: bool, norm: nn.Module, dropout: float = 
 class LeNet5(nn.Module):
     """LeNet-5 with fully connected C3 and a linear output: 61,706 parameters (LeCun et al. 1998, section II.B).
 
-    [B, 1, 32, 32] -> logits [B, 10]. activation: a key of ACTIVATIONS; pooling: a key of POOLINGS.
+    [B, 1, 32, 32] -> logits [B, 10]. activation: a key of ACTIVATIONS; pooling: a key of POOLINGS; widths: the sizes of
+    C1, C3, C5 and F6, or () for those of 1998.
     dropout: in C5 and F6, where 94 % of the parameters are. batch_norm: after every hidden layer, 452 parameters more.
     """
 
+    n_widths = 4
     resize = "pad"  # of a recipe that does not say how 28 x 28 pixels become 32 x 32
 
     def __init__(
-        self, activation="tanh", pooling="average", initialisation="default", dropout: float = 0, batch_norm=False
-    ):
+        self, activation="tanh", pooling="average", initialisation="default", dropout: float = 0, batch_norm=False,
+        widths=(),
+    ):  # fmt: skip
         super().__init__()
+        n1, n3, n5, n6 = widths or (6, 16, 120, 84)
         act, pool = partial(hidden, activation, batch_norm), POOLINGS[pooling]
-        self.c1 = nn.Conv2d(1, 6, kernel_size=5)  # 156 parameters
-        self.act1, self.s2 = act(nn.BatchNorm2d(6)), pool(2)
-        self.c3 = nn.Conv2d(6, 16, kernel_size=5)  # 2,416
-        self.act3, self.s4 = act(nn.BatchNorm2d(16)), pool(2)
-        self.c5 = FullConv2d(16, 120, kernel_size=5)  # 48,120
-        self.act5, self.flatten = act(nn.BatchNorm2d(120), dropout), nn.Flatten()
-        self.f6 = nn.Linear(120, 84)  # 10,164
-        self.act6 = act(nn.BatchNorm1d(84), dropout)
-        self.output = nn.Linear(84, 10)  # 850
+        self.c1 = nn.Conv2d(1, n1, kernel_size=5)  # 156 parameters
+        self.act1, self.s2 = act(nn.BatchNorm2d(n1)), pool(2)
+        self.c3 = nn.Conv2d(n1, n3, kernel_size=5)  # 2,416
+        self.act3, self.s4 = act(nn.BatchNorm2d(n3)), pool(2)
+        self.c5 = FullConv2d(n3, n5, kernel_size=5)  # 48,120
+        self.act5, self.flatten = act(nn.BatchNorm2d(n5), dropout), nn.Flatten()
+        self.f6 = nn.Linear(n5, n6)  # 10,164
+        self.act6 = act(nn.BatchNorm1d(n6), dropout)
+        self.output = nn.Linear(n6, 10)  # 850
         initialise(self, initialisation)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,6 +78,46 @@ class LeNet5(nn.Module):
         x = self.flatten(self.act5(self.c5(x)))  # [B, 120, 1, 1] -> [B, 120]
         x = self.act6(self.f6(x))  # [B, 84]
         return self.output(x)  # logits [B, 10]
+
+
+class LocalConv2d(nn.Module):
+    """A convolution without sharing: at every place its own weights and bias, of the same receptive field.
+
+    [B, in, S, S] -> [B, out, S - k + 1, S - k + 1]. weight: [places, in k k, out]; drawn as nn.Conv2d draws.
+    """
+
+    stride = 1
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, size: int):
+        super().__init__()
+        self.in_channels, self.kernel_size, self.side = in_channels, kernel_size, size - kernel_size + 1
+        reads, places = in_channels * kernel_size**2, self.side**2
+        self.weight = nn.Parameter(torch.empty(places, reads, out_channels).uniform_(-(reads**-0.5), reads**-0.5))
+        self.bias = nn.Parameter(torch.empty(places, 1, out_channels).uniform_(-(reads**-0.5), reads**-0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        columns = x.unfold(2, self.kernel_size, 1).unfold(3, self.kernel_size, 1)  # [B, in, rows, columns, k, k]
+        columns = columns.permute(2, 3, 0, 1, 4, 5).flatten(3).flatten(0, 1)  # [places, B, in k k]
+        maps = torch.baddbmm(self.bias, columns, self.weight)  # [places, B, out]
+        return maps.permute(1, 2, 0).unflatten(2, (self.side, self.side))
+
+
+class LocalLeNet5(LeNet5):
+    """LeNet-5 whose C1 and C3 share no weights: 423,038 parameters. What locality does without sharing."""
+
+    def __init__(self, activation="tanh", pooling="average"):
+        super().__init__(activation, pooling)
+        self.c1 = LocalConv2d(1, 6, kernel_size=5, size=32)  # 122,304 parameters
+        self.c3 = LocalConv2d(6, 16, kernel_size=5, size=14)  # 241,600
+
+
+class StridedLeNet5(LeNet5):
+    """LeNet-5 without pooling: C1 and C3 move by two pixels, so that all sizes and 61,706 parameters stay."""
+
+    def __init__(self, activation="tanh"):
+        super().__init__(activation)
+        self.c1, self.s2 = nn.Conv2d(1, 6, kernel_size=5, stride=2), nn.Identity()
+        self.c3, self.s4 = nn.Conv2d(6, 16, kernel_size=5, stride=2), nn.Identity()
 
 
 class MLP(nn.Module):
@@ -95,7 +142,10 @@ class MLP(nn.Module):
         return self.layers(x)  # logits [B, 10]
 
 
-MODELS: dict[str, type[nn.Module]] = {"LeNet5": LeNet5, "MLP": MLP}  # what a recipe's or a file's name of a model means
+# what a recipe's or a file's name of a model means
+MODELS: dict[str, type[nn.Module]] = {
+    network.__name__: network for network in (LeNet5, LocalLeNet5, StridedLeNet5, MLP)
+}
 
 
 def initialise(model: nn.Module, how: str) -> None:

@@ -98,6 +98,8 @@ class Recipe:
         for key in OPTIONS:
             usual = key in taken or getattr(self, key) == getattr(type(self), key)
             self._require(usual, key, f"be left out, since {self.model_name} does not take it")
+        n = getattr(self._class(), "n_widths", len(self.widths))
+        self._require(len(self.widths) in (0, n), "widths", f"be the sizes of {n} layers, or left out")
         self._require(not self.patience or self.validation, "patience", "be 0 without validation images to judge by")
 
     def _require(self, holds, key: str, expected: str) -> None:
@@ -174,7 +176,7 @@ class Recipe:
 
 FIELDS = tuple(entry.name for entry in fields(Recipe) if entry.init)
 EXPECTED = {
-    "model": f"it should be a class or {' or '.join(models.MODELS)}; one of your own is an nn.Module, without ()",
+    "model": f"it should be a class or one of {', '.join(models.MODELS)}; one of your own is an nn.Module, without ()",
     "normalise": "it should be True, False or (mean, std)",
 }
 _validated = Recipe.__init__

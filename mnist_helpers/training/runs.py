@@ -101,12 +101,16 @@ def describe_environment(device: torch.device) -> dict:
     }
 
 
-def format_environment(environment: dict) -> str:
-    """Device and versions in one line, without date and time."""
-    versions = ", ".join(f"{name} {environment[name]}" for name in ("torch", "torchvision", "numpy"))
+def format_device(environment: dict) -> str:
+    """Such as "cuda (NVIDIA H200), 1 thread for each training"."""
     threads = f"{environment['threads']} thread{'s' * (environment['threads'] != 1)} for each training"
-    device = f"{environment['device']} ({environment['device_name']})"
-    return f"{device}, {threads}, {versions}, Python {environment['python']}"
+    return f"{environment['device']} ({environment['device_name']}), {threads}"
+
+
+def format_versions(environment: dict) -> str:
+    """Such as "torch 2.11.0, torchvision 0.26.0, numpy 2.4.6, Python 3.12.3"."""
+    versions = ", ".join(f"{name} {environment[name]}" for name in ("torch", "torchvision", "numpy"))
+    return f"{versions}, Python {environment['python']}"
 
 
 def folder_of(recipe: Recipe, seed: int, images: str, runs: str | Path, device: torch.device) -> Path:

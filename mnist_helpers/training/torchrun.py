@@ -3,12 +3,13 @@
 import atexit
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 
-from mnist_helpers.training.jobs import Job, train
+from mnist_helpers.training.jobs import Job, train, train_jobs
 from mnist_helpers.training.loop import TrainingError
 from mnist_helpers.training.runs import Run
 
@@ -37,7 +38,11 @@ def train_share(jobs: Sequence[Job], on_end: Callable[[list[tuple[int, Run]]], N
     device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
     shared = [list(jobs)]
     dist.broadcast_object_list(shared)  # machines may have different files, and so miss different trainings
-    for recipe, seed in shared[0][rank::ranks]:
+    share = shared[0][rank::ranks]
+    if gpus:  # side by side; the loop reads what is finished, and meets what failed again
+        with suppress(TrainingError):
+            train_jobs(share, device=device)
+    for recipe, seed in share:
         try:
             trained.append((rank, train(recipe, seed, device=device, on_epoch=lambda row: None)))
         except TrainingError as error:

@@ -7,34 +7,21 @@ import re
 from html import escape
 from pathlib import Path
 from urllib.parse import unquote
-from urllib.request import urlopen
 
 import bibtexparser
 from bibtexparser.bparser import BibTexParser
-from bs4 import BeautifulSoup
-from pandocfilters import Link, Math, Para, RawBlock, RawInline, Str, Strong, stringify, walk
+from pandocfilters import Link, Para, RawBlock, RawInline, Str, Strong, stringify, walk
 
 from mnist_helpers.files import project_path
+from mnist_helpers.report.pdf.formulas import Formulas, read, with_formulas, without_bars
+from mnist_helpers.report.pdf.markup import REFERENCE, mend
 from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
-from mnist_helpers.report.pdf.pieces import PdfError, Piece
+from mnist_helpers.report.pdf.pictures import PAGE, SCREEN, put_beside
+from mnist_helpers.report.pdf.pieces import Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
 
-# In Korean a section's word follows its number, and particles follow both without a blank.
-REFERENCE = re.compile(
-    r"(?<![\w-])(?:(Figure|Table|[Cc]hapter|[Ss]ection|그림|표)\s(\d+(?:\.\d+)*)(?!\.?[0-9A-Za-z_])|(\d+)(절))"
-)
-
-
-def with_references(html: str) -> str:
-    """The HTML, with every tag closed, code as attributes too, and "Figure 3.1" and the like as links."""
-    soup = BeautifulSoup(html, "html.parser")
-    for code in soup.select("code:not(pre *)"):
-        code["data-whole"] = code.text  # in the text pandoc takes several blanks as one
-    for text in soup.find_all(string=REFERENCE):
-        if text.parent.name in ("p", "li", "td", "th"):
-            linked = REFERENCE.sub(r'<a href="\g<0>">\g<0></a>', escape(text))
-            text.replace_with(BeautifulSoup(linked, "html.parser"))
-    return str(soup)
+SPELLED = {"c#": "cs", "c++": "cpp", "f#": "fs"}  # languages, as Typst has them
+WIDEST = 80  # em of a formula: the page has 44, so that its letters would be half as large
 
 
 def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str, list[dict], list[str]]:
@@ -44,12 +31,9 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
     """
     document = Document(pieces, build, bibliography)
     tree = read_html("".join(map(document.source, range(len(pieces)))))
+    document.formulas = Formulas(tree, pieces)
     tree["blocks"] = [document.section(block) for block in tree["blocks"]]
-    body, warnings = write_typst(walk(tree, document.mend, "typst", {}))
-    for warning in re.findall(r"Could not convert TeX math (.*?), rendering as TeX", warnings, re.S):
-        formula = " ".join(warning.split())
-        where = document.formulas.get(formula, "the report")
-        raise PdfError(f"{where}: the formula {formula} cannot be read. Write it in LaTeX that pandoc knows.")
+    body = write_typst(walk(tree, document.mend, "typst", {}))
     for row in (row for item in document.items if item.get("kind") == "table" for row in item["rows"]):
         for cell in row:  # where a cell names a section and nothing else, paper has its page
             if found := REFERENCE.fullmatch(cell["text"]):
@@ -63,10 +47,12 @@ class Document:
     def __init__(self, pieces: list[Piece], build: Path, bibliography: Path):
         self.pieces, self.build, self.level = pieces, build, 0
         self.items: list[dict] = []
-        self.formulas: dict[str, str] = {}  # LaTeX -> where
+        self.formulas: Formulas
         self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
         self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> Typst's label
         self.dead: list[str] = []  # references by number that lead nowhere
+        figures = [piece for piece in pieces if piece.item and piece.item["kind"] == "figure"]
+        self.last = {piece.chapter: id(piece.item) for piece in figures}  # of each chapter
         parser = BibTexParser(ignore_nonstandard_types=False)  # Typst knows @online and more
         entries = bibtexparser.loads(bibliography.read_text(encoding="utf-8"), parser).entries
         self.cited = {_place(entry[key]): entry["ID"] for entry in entries for key in ("doi", "url") if key in entry}
@@ -75,17 +61,25 @@ class Document:
         """A piece as HTML, after a mark that says which one it is."""
         self.piece = self.pieces[index]
         raw = f"#item({self.add(self.piece.item)})" if self.piece.item else self.piece.raw
-        html = with_references(self.piece.html or to_html(self.piece.markdown, index))
-        return f'<pre data-piece="{index}">// piece {index}\n{escape(raw)}</pre>{html}'
+        html = with_formulas(self.piece.html) if self.piece.html else to_html(without_bars(self.piece.markdown), index)
+        html = mend(html, self.add, self.piece.where, None if self.piece.html else self.anchor)
+        return f'<pre data-piece="{index}" data-typst="1">// piece {index}\n{escape(raw)}</pre>{html}'
+
+    def anchor(self, name: str) -> str | None:
+        """The label of an element's id, for links to it; None where another one has it."""
+        place = (self.piece.chapter, name.lower())
+        label = f"place-{len(self.anchors)}"
+        return label if self.anchors.setdefault(place, label) == label else None
 
     def add(self, item: dict) -> int:
         """The place of an item among the items; a figure's file is put beside the document."""
+        item = item | {"last": id(item) in self.last.values()}
         if item.get("label"):  # where two have one, links go to the first
             name = item["label"].lower()
             item = item | {"anchor": None if name in self.numbers else name.replace(" ", "-")}
             self.numbers.setdefault(name, name.replace(" ", "-"))
         if "file" in item:
-            item = item | {"file": self._copy(item["file"])}
+            item = put_beside(item, self.piece, self.build / f"picture-{len(self.items)}")
         self.items.append(item)
         return len(self.items) - 1
 
@@ -113,59 +107,53 @@ class Document:
         about = dict(value[0][2]) if key in ("Code", "CodeBlock", "Image", "Span") else {}
         if "piece" in about:
             self.piece = self.pieces[int(about["piece"])]
-            return RawBlock("typst", value[1])
+        if "typst" in about:
+            return (RawInline if key == "Code" else RawBlock)("typst", value[1])
         if key == "Span" and "whole" in about:
-            return self._math(about["element"], about["whole"])
+            return RawInline("typst", self._formula(*read(about)))
+        if key == "Math":  # from MathML
+            return RawInline("typst", self._formula(value[1], value[0]["t"] == "DisplayMath"))
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
-            language = re.findall(r"[\w+#-]+", " ".join(value[0][1]))[:1]  # of ```{python}
-            return {"t": key, "c": [["", language, []], wrap(about.get("whole", value[1]).strip("\n"))]}
+            language = re.findall(r"[^\W\d][\w+#-]*", " ".join(value[0][1]))[:1]  # of ```{python}
+            language = [SPELLED.get(word, re.sub(r"[^\w-]", "", word)) for word in language]
+            text = about.get("whole", value[1]).strip("\n")
+            return {"t": key, "c": [["", language, []], wrap(text.expandtabs()) if key == "CodeBlock" else text]}
         if key == "Link":
             return self._link(value)
         if key == "Image":
-            return self._picture(value[2][0], stringify(Para(value[1])), about.get("width", ""))
-        if key == "Str" and re.search(r"\w'", value):  # after a digit Typst would make a prime of it
-            return Str(re.sub(r"(?<=\w)'", "’", value))
-        if key == "Str" and (number := re.fullmatch(r"(\(?)-(\d.*)", value)):  # Typst sees this only after a blank
-            return Str(f"{number[1]}−{number[2]}")
-        return None
+            return self._picture(value[2][0], stringify(Para(value[1])), about)
+        return _as_written(value) if key == "Str" else None
 
-    def _math(self, kind: str, formula: str) -> list:
-        """A formula, with an item that holds its alternative text around it."""
-        formula = re.sub(r"\s*\n\s*", "\n", formula.strip())  # pandoc would not read one with an empty line
-        opening = RawInline("typst", f"#formula({self.add({'alt': formula})})[")
-        # pandoc would set it as one word, with the limit at its side
-        formula = re.sub(r"\\operatorname\*?\{arg\\[,;: ]\s*(max|min)\}", r"\\arg\\\1 ", formula)
-        for cases in re.findall(r"\\begin\{cases\}.*?\\end\{cases\}", formula, re.S):
-            formula = formula.replace(cases, cases.replace("&", r"&\quad "))  # Typst puts no space there
-        self.formulas.setdefault(" ".join(formula.split()), self.piece.where)
-        return [opening, Math({"t": kind}, formula), RawInline("typst", "]")]
+    def _formula(self, tex: str, display: bool) -> str:
+        """A formula, with its LaTeX as alternative text; one that cannot be read as that alone, with a warning."""
+        found = self.formulas.take(self.piece.chapter, tex, display)
+        item = {"kind": "formula", "alt": tex, "display": display, **found}
+        if "problem" in found:
+            what = f"has a formula that is shown as its source: {' '.join(tex.split())} ({found['problem']})"
+            warn(self.piece.where, what, "Write it with words that JupyterLab shows")
+        elif not found:
+            return ""
+        else:
+            if found["width"] > WIDEST:
+                warn(self.piece.where, f"has a formula that is set very small: {tex[:60]}", "Break it into lines")
+            item["file"] = f"formula-{len(self.items)}.svg"
+            (self.build / item["file"]).write_text(item.pop("svg"), encoding="utf-8")
+        self.items.append(item)
+        return f"#formula({len(self.items) - 1});"  # or a bracket that follows would belong to it
 
-    def _picture(self, url: str, alt: str, width: str) -> dict:
-        if re.match(r"https?:", url):
-            raise PdfError(f"{self.piece.where} shows {url}, and a report fetches nothing. Save the picture as a file.")
-        alt, file = (alt or "a picture", url) if url.startswith("data:") else (alt or Path(url).stem, unquote(url))
-        pixels = re.fullmatch(r"(\d+)(?:px)?", width)
-        item = {"kind": "picture", "file": file, "alt": alt, "width": pixels and int(pixels[1]) / 96}
-        return RawInline("typst", f"#item({self.add(item)})")
-
-    def _copy(self, file: str) -> str:
-        """Put a picture beside the document; its name there. It is a file, or is written out in its address."""
-        kind, advice = Path(file).suffix, "that does not exist, {}. Put it there."
-        try:
-            if file.startswith("data:"):
-                advice = "that is damaged, {}. Insert it again."
-                with urlopen(file) as opened:  # these words themselves: nothing is fetched
-                    content, kind = opened.read(), "." + opened.headers.get_content_subtype().split("+")[0]
-            else:
-                content = (self.piece.folder / file).read_bytes()
-        except (OSError, ValueError) as error:  # a name may be too long, or none
-            shown = advice.format(file[:60] or "without a name")
-            raise PdfError(f"{self.piece.where} shows a picture {shown}") from error
-        name = f"picture-{len(self.items)}{kind}"
-        (self.build / name).write_bytes(content)
-        return name
+    def _picture(self, url: str, alt: str, about: dict) -> dict:
+        """A picture in the text; about: its attributes, of which a width may be in pixels or a part of the page."""
+        size = {}
+        for side in ("width", "height"):
+            given = re.search(rf"(?:^|;)\s*{side}: *(\d[^;]*)", about.get("style", ""))
+            if found := re.fullmatch(r"(\d+(?:\.\d+)?)(px|%)?", given[1].strip() if given else about.get(side, "")):
+                size[side] = float(found[1]) * (PAGE[0] / 100 if found[2] == "%" else 1 / SCREEN)
+        file = url if url.startswith("data:") else unquote(url)
+        alt = alt or ("" if file.startswith("data:") else Path(file).stem) or "a picture"
+        item = {"kind": "picture", "file": file, "alt": alt, "width": None, "room": float(about.get("room", PAGE[0]))}
+        return RawInline("typst", f"#item({self.add(item | size)});")
 
     def _number(self, level: int, words: str, label: str) -> str | None:
         """Note a heading; its number, if it begins with one, as it is written, such as "3.1" or "3.".
@@ -189,6 +177,7 @@ class Document:
         if re.match(r"\w+:", url):
             key = self.cited.get(_place(url))
             return [Link(*value), *([RawInline("typst", f" #cite(<{key}>)")] if key else [])]
+        inlines = walk(inlines, self.mend, "typst", {})
         path, _, anchor = unquote(url).partition("#")
         chapter = Path(path).stem if path else self.piece.chapter
         label = self.anchors.get((chapter, anchor.lower()))
@@ -201,8 +190,19 @@ class Document:
             places = (self.piece.folder, project_path("notebooks", self.piece.folder))
             known = anchor and any(piece.chapter == chapter for piece in self.pieces)
             if known or not any((place / path).exists() for place in places):
-                raise PdfError(f"{self.piece.where} links to {url or 'nothing'}, which does not exist. Mend the link.")
-        return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "]")] if label else inlines
+                warn(self.piece.where, f"links to {url or 'nothing'}, which does not exist", "Mend the link")
+        return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "];")] if label else inlines
+
+
+def _as_written(word: str) -> list[dict] | None:
+    """What Typst would make other signs of: --epochs and ... stay, as do 3's and -5, which is a minus sign."""
+    found = []
+    for part in re.split(r"(-{2,}|\.{3,}|-\?)", word):
+        part = re.sub(r"(?<=\w)'", "’", part)  # after a digit Typst would make a prime of it
+        part = re.sub(r"^(\(?)-(?=\d)", r"\1−", part)  # Typst sees this only after a blank
+        signs = re.fullmatch(r"[-.?]{2,}", part)
+        found.append(RawInline("typst", re.sub(".", r"\\\g<0>", part)) if signs else Str(part))
+    return found if found != [Str(word)] else None
 
 
 def _name(reference: re.Match) -> str:

@@ -1,4 +1,4 @@
-"""The fonts of figures and PDF that neither matplotlib nor Typst brings: a sans serif and a Korean face."""
+"""The fonts of figures and PDF that neither matplotlib nor Typst brings: a sans serif, a Korean face, other scripts."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +10,14 @@ _FILES = {
     "koreanize_matplotlib": ["fonts/NanumGothic.ttf", "fonts/NanumGothicBold.ttf"],
     "matplotlib": ["mpl-data/fonts/ttf/DejaVuSans.ttf"],
 }
+# All that is in these is for what the others lack: emoji and the scripts of Asia and Africa; and Chinese and Japanese,
+# where that package is installed (it is large).
+_FOLDERS = ("manimgx_fonts", "manimgx_fonts_cjk")
+
+
+def font_folders() -> list[Path]:
+    """Those of which Typst takes every font."""
+    return [Path(found.origin).parent for found in map(find_spec, _FOLDERS) if found]
 
 
 def font_files() -> list[Path]:

@@ -2,18 +2,24 @@
 
 import json
 import os
+import re
 import subprocess
 from functools import partialmethod
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
 import pypandoc
-from nbconvert.filters.markdown_mistune import HTMLRenderer, MarkdownWithMath, MathInlineParser, import_plugin
+from mistune import BlockParser, import_plugin
+from mistune.plugins.table import table_in_list, table_in_quote
+from nbconvert.filters.markdown_mistune import HTMLRenderer, MarkdownWithMath, MathBlockParser, MathInlineParser
 
-from mnist_helpers.report.pdf.pieces import PdfError
+from mnist_helpers.report.pdf.pieces import PandocError
 
 PLUGINS = (*MarkdownWithMath.DEFAULT_PLUGINS, "footnotes")
 MONEY_IS_NO_MATH = r"(?<![\\$])\$(?P<math_inline_tex>[^$`]+)\$(?![\d$])"  # it costs $5 and $6
+
+
+EQUATION = re.compile(r"\\(?:eq)?ref\{[^{}<>]+\}")  # JupyterLab links to a formula from the text as well
 
 
 class _Renderer(HTMLRenderer):
@@ -28,11 +34,11 @@ class _Renderer(HTMLRenderer):
     block_math = partialmethod(_formula, "DisplayMath")
 
     def text(self, text: str) -> str:
-        return super().text(text).replace("et al. ", "et al.\u00a0")
+        text = super().text(text).replace("et al. ", "et al.\u00a0")
+        return EQUATION.sub(lambda found: self.inline_math(unescape(found[0])), text)
 
     def latex_environment(self, name: str, body: str) -> str:
-        inside = name.rstrip("*") == "equation"  # the others pandoc knows
-        return self.block_math(body if inside else rf"\begin{{{name}}}{body}\end{{{name}}}")
+        return self.block_math(rf"\begin{{{name}}}{body}\end{{{name}}}")
 
     def footnote_ref(self, key: str, index: int) -> str:
         return f'<a epub:type="noteref" href="#note-{self.key}-{index}">{index}</a>'
@@ -48,24 +54,27 @@ def to_html(markdown: str, key: object = "") -> str:
     """Markdown as Jupyter reads it, and with footnotes; key: another one for each cell of a document."""
     renderer, inline = _Renderer(escape=False, allow_harmful_protocols=True), MathInlineParser(hard_wrap=False)
     renderer.key, inline.specification["inline_math_tex"] = key, MONEY_IS_NO_MATH
-    return MarkdownWithMath(renderer, inline=inline, plugins=map(import_plugin, PLUGINS)).render(markdown)
+    block = MathBlockParser()  # nbconvert takes #word for a heading, JupyterLab does not
+    block.specification |= {rule: sign for rule, sign in BlockParser.SPECIFICATION.items() if "heading" in rule}
+    plugins = (*map(import_plugin, PLUGINS), table_in_list, table_in_quote)
+    return MarkdownWithMath(renderer, block=block, inline=inline, plugins=plugins).render(markdown)
 
 
 def read_html(html: str) -> dict:
     """pandoc's tree; formulas are Spans in it, with the attributes "element" and "whole"."""
-    return json.loads(_run("html+epub_html_exts-native_divs", "json", html)[0])
+    return json.loads(_run("html+epub_html_exts-native_divs", "json", html))
 
 
-def write_typst(tree: dict) -> tuple[str, str]:
-    """The tree as Typst, whose are the dashes and the curly quotes, and pandoc's warnings."""
+def write_typst(tree: dict) -> str:
+    """The tree as Typst, whose are the dashes and the curly quotes."""
     return _run("json", "typst-smart", json.dumps(tree))
 
 
-def _run(source: str, target: str, text: str) -> tuple[str, str]:
-    """Standard output and error."""
+def _run(source: str, target: str, text: str) -> str:
     wheel = Path(pypandoc.__file__).parent / "files" / f"pandoc{'.exe' if os.name == 'nt' else ''}"
-    command = [str(wheel), "-f", source, "-t", target, "--wrap=preserve"]  # never another one that the machine has
+    # never another one that the machine has
+    command = [str(wheel), "-f", source, "-t", target, "--wrap=preserve", "--preserve-tabs"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
-        raise PdfError(f"pandoc cannot read the report: {done.stderr.strip()}")
-    return done.stdout, done.stderr
+        raise PandocError(f"pandoc: {done.stderr.strip()}")
+    return done.stdout

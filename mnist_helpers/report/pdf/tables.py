@@ -1,9 +1,11 @@
 """An HTML table, as pandas and others show it, as the rows and columns that template.typ draws."""
 
+import math
 import re
 import textwrap
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
+from PIL import ImageColor
 
 COLUMNS = 14  # that fit on a page
 WIDTH = 92  # characters of code or output in a line of the page
@@ -13,49 +15,105 @@ NUMBER = re.compile(r"[-+−±]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?")
 SIZES = ((9.4, 100), (8.6, 111), (7.8, 124), (7.0, 140), (6.2, float("inf")))
 MISSING = ("", "–", "NaN", "nan", "inf", "None", "NaT", "<NA>")
 HEADER = 12  # characters that a column's name may ask for, whatever is below it
+WIDEST = 158  # characters of a row at the smallest size
 ROWS = 16  # lines of a table: a longer one may break over pages
 
 
-def read_tables(html: str, caption: str | None = None, label: str | None = None) -> list[dict]:
-    """The items of the tables in the HTML; without a caption, their own; one that is too wide comes in parts."""
-    items = []
-    for table in BeautifulSoup(html, "html.parser").select("table:not(table table):has(th, td)"):
-        words = table.caption.get_text(" ", strip=True) if caption is None and table.caption else caption
-        header, rows = [], []
-        for row in table.select("tr:has(th, td)"):
-            top = row.find_parent("thead") or not row.find("td")
-            (header if top else rows).append([_cell(tag) for tag in row.find_all(["th", "td"])])
-        columns = max(map(len, (*header, *rows)))
-        plain = all(len(cells) == columns for cells in (*header, *rows))
-        step = COLUMNS - 1 if plain and columns > COLUMNS else columns
-        for start in range(1, max(columns, 2), step):  # each part begins with the first column
-            part = [[cells[:1] + cells[start : start + step] for cells in group] for group in (header, rows)]
-            items.append(make_table(*part, words, label if start == 1 else None))
-    return items
+def read_table(table: Tag) -> list[tuple[dict, list[Tag]]]:
+    """The items of an HTML table, and of each the cells that hold more than words; one too wide comes in parts."""
+    caption, label = table.caption and table.caption.get_text(" ", strip=True), table.get("data-label") or None
+    header, rows = [], []
+    for row in table.find_all("tr"):
+        tags = row.find_all(["th", "td"], recursive=False)
+        top = row.find_parent("thead") or not row.find("td")
+        (header if top else rows).extend([[_cell(tag) for tag in tags]] if tags else [])
+    columns = max((sum(cell.get("colspan", 1) for cell in cells) for cells in (*header, *rows)), default=0)
+    if columns > COLUMNS or _room([*header, *rows]) > WIDEST:
+        header, rows = _unspanned(header, columns), _unspanned(rows, columns)
+        step = min(columns, COLUMNS) - 1
+        while step > 1 and any(_room(_part([*header, *rows], i, step)) > WIDEST for i in range(1, columns, step)):
+            step -= 1
+        step = math.ceil((columns - 1) / math.ceil((columns - 1) / step))  # no part of a column or two
+        parts = [(_part(header, i, step), _part(rows, i, step)) for i in range(1, columns, step)]
+    else:
+        parts = [(header, rows)] if columns else []
+    found = []
+    for index, part in enumerate(parts):  # each begins with the first column
+        rich = [cell for cells in (*part[0], *part[1]) for cell in cells if "tag" in cell]
+        tags = [cell["tag"] for cell in rich]
+        for place, cell in enumerate(rich):
+            cell["rich"] = place
+            del cell["tag"]
+        found.append((make_table(*part, caption, label if index == 0 else None), tags))
+    return found
 
 
 def _cell(tag: Tag) -> dict:
-    spans = [key for key in ("colspan", "rowspan") if re.fullmatch("[2-9]|[1-9][0-9]+", tag.get(key, ""))]
+    spans = {
+        key: int(tag[key]) for key in ("colspan", "rowspan") if re.fullmatch("[2-9]|[1-9][0-9]+", tag.get(key, ""))
+    }
     text = wrap(" ".join(tag.get_text(" ", strip=True).split()), LETTERS)
     text = re.sub(r"(?<!\S)-(?=\d)", "−", text)  # a minus sign, as in the text
-    return {"text": text, **{key: int(tag[key]) for key in spans}}
+    if tag.find(True):  # as wide as it will look: of LaTeX a command is a letter
+        text = re.sub(r"\\[A-Za-z]+|[{}^_$]|#\w+\(.*?\)", "", text)
+    style = tag.get("style", "")
+    side = re.search("text-align: *(left|center|right)", style)
+    more = {"tag": tag if tag.find(True) else None, "side": side and side[1]}
+    more |= {"fill": colour_of(style, "background-color"), "ink": colour_of(style, "color")}
+    return {"text": text, **spans, **{key: value for key, value in more.items() if value}}
+
+
+def colour_of(style: str, key: str) -> str | None:
+    """A colour of CSS, such as #ff0000; None where there is none."""
+    found = re.search(rf"(?:^|;)\s*{key}:\s*([^;]+)", style)
+    try:
+        return found and "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(found[1].strip()))
+    except ValueError:  # such as var(--pst)
+        return None
+
+
+def _unspanned(rows: list[list[dict]], columns: int) -> list[list[dict]]:
+    """Rows whose cells stand in each column and row that they spanned."""
+    grid = [[None] * columns for _ in rows]
+    for y, cells in enumerate(rows):
+        for cell in cells:
+            x = next((x for x in range(columns) if grid[y][x] is None), columns)
+            single = {key: value for key, value in cell.items() if key not in ("colspan", "rowspan")}
+            for line in grid[y : y + cell.get("rowspan", 1)]:
+                line[x : x + cell.get("colspan", 1)] = [single] * len(line[x : x + cell.get("colspan", 1)])
+    return [[cell or {"text": ""} for cell in line] for line in grid]
+
+
+def _part(rows: list[list[dict]], start: int, step: int) -> list[list[dict]]:
+    return [[dict(cell) for cell in (*cells[:1], *cells[start : start + step])] for cells in rows]
+
+
+def _room(rows: list[list[dict]]) -> float:
+    """Characters that a row needs where no word is broken."""
+    columns = max(map(len, rows), default=0)
+    words = [[word for cells in rows if i < len(cells) for word in cells[i]["text"].split()] for i in range(columns)]
+    return sum(max(map(len, column), default=0) for column in words) + 2.2 * columns
 
 
 def make_table(header: list, rows: list, caption: str | None = None, label: str | None = None) -> dict:
     """The item of a table that is drawn: {"kind", caption, label, header, rows, align, size, breakable}.
 
-    header, rows: lists of rows of cells, {"text", "colspan", "rowspan"}. A number's cell gets "pad", digits that are
-    left blank so that the decimal points of a column stand below one another.
+    header, rows: lists of rows of cells, {"text", "colspan", "rowspan"}, and "rich", the place of one that holds more
+    than words among such cells. A number's cell gets "pad", digits that are left blank so that the decimal points of a
+    column stand below one another.
     """
     columns = max(sum(cell.get("colspan", 1) for cell in cells) for cells in (*header, *rows))
     align = ["left"] * columns
     if all(len(cells) == columns for cells in rows):  # with spans, a cell does not tell its column
         align = ["right" if _align_decimals([cells[i] for cells in rows]) else "left" for i in range(columns)]
+        for i in range(columns if rows else 0):  # as Markdown says with :--:
+            sides = {cells[i].get("side") for cells in rows}
+            align[i] = sides.pop() or align[i] if len(sides) == 1 else align[i]
     texts = [[cells[i]["text"] for cells in rows if i < len(cells)] for i in range(columns)]
     # words can be put below one another, a number cannot
     widest = [max((min(len(t), max([24, *map(len, t.split())])) for t in column), default=0) for column in texts]
-    if all(len(cells) == columns for cells in header):
-        for cells in header:  # its words stand below one another, so that a column is no wider than its numbers
+    for cells in header:  # its words stand below one another, so that a column is no wider than its numbers
+        if len(cells) == columns:
             for i, cell in enumerate(cells):
                 widest[i] = max(widest[i], *map(len, cell["text"].split()), min(len(cell["text"]), HEADER), 1)
                 cell["text"] = textwrap.fill(cell["text"], widest[i], break_long_words=False, break_on_hyphens=False)

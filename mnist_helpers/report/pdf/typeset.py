@@ -3,9 +3,10 @@
 import datetime
 import io
 import json
-import re
 import shutil
 import tempfile
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,8 +16,9 @@ import typst
 from PIL import Image, ImageOps
 
 from mnist_helpers.report.pdf.document import to_typst
-from mnist_helpers.report.pdf.fonts import font_files
-from mnist_helpers.report.pdf.pieces import PdfError, Piece
+from mnist_helpers.report.pdf.fonts import font_files, font_folders
+from mnist_helpers.report.pdf.pieces import PandocError, PdfError, Piece, show_sources
+from mnist_helpers.report.pdf.signs import HALVES, name_signs, refused_signs
 from mnist_helpers.report.settings import Settings
 
 
@@ -24,32 +26,60 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, shor
     """The PDF of a list of pieces: accessible (PDF/UA-1), all fonts embedded, the same bytes each time.
 
     bibliography: the BibTeX file of what is cited; short: the title stands above the text, not on a page of its own;
-    language: the document's, "en" or "ko". PdfError for what cannot be set.
+    language: the document's, "en" or "ko". A piece that Typst cannot set is shown as its source, with a warning.
+    PdfError for what is in no piece.
     """
     try:
         date = datetime.datetime.fromisoformat(settings.date).replace(tzinfo=datetime.timezone.utc)
     except ValueError:  # it may be words, such as November 2026
         date = None
-    with tempfile.TemporaryDirectory() as folder:
-        build = Path(folder)
-        body, items, _ = to_typst(pieces, build, bibliography)
-        report = {"about": asdict(settings), "items": items, "dated": date is not None}
-        report |= {"short": short, "language": language}
-        (build / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
-        for path in (Path(__file__).with_name("template.typ"), *font_files()):  # Typst takes all fonts of a folder
-            shutil.copy(path, build)
-        shutil.copy(bibliography, build / "references.bib")
-        main = '#import "template.typ": *\n#show: report\n' + body
-        (build / "main.typ").write_text(main, encoding="utf-8")
-        try:
+    report = {"about": asdict(settings), "dated": date is not None, "short": short, "language": language}
+
+    def attempt(pieces: list[Piece]) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            build = Path(folder)
+            _write(pieces, report, build, bibliography)
             return typst.compile(
-                build / "main.typ", root=build, font_paths=[build], ignore_system_fonts=True,
+                build / "main.typ", root=build, font_paths=[build, *font_folders()], ignore_system_fonts=True,
                 pdf_standards=["ua-1"], timestamp=date or 0,
             )  # fmt: skip
-        except typst.TypstError as error:
-            where = _piece_of_error(error.diagnostic, main, pieces)
-            hint = "Write it in another way, or leave it out."
-            raise PdfError(f"{where} cannot be typeset: {error.message}. {hint}") from error
+
+    pieces, report["about"] = name_signs(pieces, report["about"], HALVES)
+    while True:
+        try:
+            return attempt(pieces)
+        except (PandocError, typst.TypstError) as error:  # with each try fewer signs and pieces are left that can fail
+            before = pieces, report["about"]
+            pieces, report["about"] = name_signs(*before, refused_signs(getattr(error, "diagnostic", "")))
+            if before == (pieces, report["about"]):
+                pieces = show_sources(pieces, _failing(pieces, range(len(pieces)), attempt), str(error.args[0]))
+
+
+def _write(pieces: list[Piece], report: dict, build: Path, bibliography: Path) -> None:
+    """Put all that Typst needs into the folder."""
+    body, items, _ = to_typst(pieces, build, bibliography)
+    data = json.dumps(report | {"items": items, "cites": "#cite(<" in body}, ensure_ascii=False)
+    (build / "report.json").write_text(data, encoding="utf-8")
+    for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
+        shutil.copy(path, build)
+    shutil.copy(bibliography, build / "references.bib")
+    (build / "main.typ").write_text('#import "template.typ": *\n#show: report\n' + body, encoding="utf-8")
+
+
+def _failing(pieces: list[Piece], indices: Sequence[int], attempt: Callable) -> set[int]:
+    """The pieces that cannot be set by themselves: half of them, half of that half, and so on."""
+    try:
+        with warnings.catch_warnings():  # a part of a report lacks what it refers to
+            warnings.simplefilter("ignore")
+            attempt([pieces[index] for index in indices])
+        return set()
+    except (PdfError, typst.TypstError) as error:
+        if len(indices) == 1 and isinstance(error, PdfError) and not isinstance(error, PandocError):
+            return set()  # what it links to is in another
+    if len(indices) <= 1:
+        return set(indices)
+    middle = len(indices) // 2
+    return _failing(pieces, indices[:middle], attempt) | _failing(pieces, indices[middle:], attempt)
 
 
 def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
@@ -59,14 +89,3 @@ def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
     row = np.hstack([ImageOps.expand(page, 6, "lightgrey") for page in pages])
     ImageOps.expand(Image.fromarray(row), 6, "lightgrey").save(content, "PNG", optimize=True)
     return content.getvalue()
-
-
-def _piece_of_error(diagnostic: str, main: str, pieces: list[Piece]) -> str:
-    """Chapter and cell of what Typst could not set: by the line of main.typ, else by the words that it quotes."""
-    line, quoted = re.search(r"main\.typ:(\d+)", diagnostic), re.search('`"(.+?)"`', diagnostic)
-    if line:
-        marks = re.findall(r"^// piece (\d+)$", "\n".join(main.splitlines()[: int(line[1])]), re.M)
-        if marks:
-            return pieces[int(marks[-1])].where
-    inside = [piece.where for piece in pieces if quoted and quoted[1] in f"{piece.markdown}{piece.item}"]
-    return inside[0] if inside else "the report"

@@ -1,0 +1,245 @@
+"""Markdown of every kind that students write, as JupyterLab shows it: each source is a notebook of its own."""
+
+import io
+
+import pytest
+from alone import export, export_all
+from nbformat.v4 import new_markdown_cell
+from PIL import Image
+from pypdf import PdfReader
+
+LONG, ADDRESS = "name_" * 20 + "end", "https://colab.research.google.com/drive/1UCpCjygUIcFo" + "abcdefgh0123" * 9
+NUMBERS = " | ".join(["0.01234567"] * 13)
+
+# name: (source, what paper has, what it has not)
+CASES = {
+    "a table straight after a line": (
+        "Results:\n| model | acc |\n|---|---|\n| MLP | 99.02 |",
+        "Results: model acc MLP 99.02",
+        "|",
+    ),
+    "a fence with a title": ('```python title="t.py"\nx = 1\n```', "x = 1", "title"),
+    "a fence in braces": ("```{python}\ny = 2\n```", "y = 2", "{"),
+    "a fence of C#": ("```c#\nint z;\n```", "int z;", "#"),
+    "a fence of C++": ("```c++\nint z;\n```", "int z;", "+"),
+    "a fence with tabs": ("```\n\tif x:\n\t\ty\n```", "if x: y", "\t"),
+    "an alert": (
+        '<div class="alert alert-block alert-info">\n\n**Note:** it has *61,706* weights, $N = 7$.\n\n</div>',
+        "Note: it has 61,706 weights",
+        "*",
+    ),
+    "an alert in HTML": (
+        '<div class="alert alert-warning"><b>Tip:</b> use <code>a  b</code></div>',
+        "Tip: use a b",
+        "<",
+    ),
+    "details": (
+        "<details><summary>Click</summary>\n\n- an *item*\n\n```python\nx = 5\n```\n\n</details>",
+        "Click • an item x = 5",
+        "*",
+    ),
+    "options": (
+        "run train.py --epochs 15 -lr 0.1 and ... wait -- no --- a-?",
+        "run train.py --epochs 15 -lr 0.1 and ... wait -- no --- a-?",
+        "–",
+    ),
+    "a list in HTML": ("<ul>\n<li>one</li>\n<li>two</li>\n</ul>", "• one • two", "<"),
+    "a numbered list that begins at 3": ("3. three\n4. four", "3. three 4. four", "1."),
+    "pre": ("<pre>\nx = 1\n  y = 2\n</pre>", "x = 1 y = 2", "<"),
+    "a heading in HTML": ("<h2>HTML heading</h2>", "HTML heading", "<"),
+    "a closing br": ("first</br>second<BR>third", "first second third", "<"),
+    "ten columns": (
+        "| m |" + " e |" * 9 + "\n|" + "---|" * 10 + "\n| a | " + NUMBERS[:114] + " |",
+        "a " + " ".join(["0.01234567"] * 9),
+        "|",
+    ),
+    "fourteen columns": (
+        "| model |" + " e |" * 13 + "\n|" + "---|" * 14 + "\n| a | " + NUMBERS + " |",
+        "0.01234567 0.01234567 model",
+        "70.0",
+    ),
+    "a table with bold, code, links and formulas": (
+        "| a | b |\n|:-|-:|\n| **bold** *it* | `x  y` |\n| $\\alpha$ | [link](http://x.org) |\n| one<br>two | ~~no~~ |",
+        "bold it x y link one two no",
+        "*",
+    ),
+    "a table in a list": ("- item\n\n  | a | b |\n  |---|---|\n  | **x** | 1 |", "• item a b x 1", "|"),
+    "a table in a quotation": ("> | a |\n> |---|\n> | `c` |", "a c", "|"),
+    "a table in HTML": (
+        "<table><tr><th>H</th></tr><tr><td><b>x</b><ul><li>one</li></ul></td></tr></table>",
+        "H x • one",
+        "<",
+    ),
+    "a table in a table": (
+        "<table><tr><td><table><tr><td>in</td><td><b>ner</b></td></tr></table></td><td>out</td></tr></table>",
+        "in ner out",
+        "#",
+    ),
+    "a table with wide spans": (
+        "<table><tr><th colspan=30>all</th></tr><tr>" + "<td>12345678</td>" * 30 + "</tr></table>",
+        "12345678 12345678 12345678",
+        "<",
+    ),
+    "a long name": (f"see {LONG} there", "there", "\u200b"),
+    "a long name as code": (f"see `{LONG}` there", "there", "\u200b"),
+    "a long address": (f"see {ADDRESS} or <{ADDRESS}>.", "or", "<"),
+    "nested lists": ("- a\n  - b\n    1. c\n- d", "• a ‣ b 1. c • d", "-"),
+    "tasks": ("- [ ] to do\n- [x] done", "☐ to do • ☒ done", "["),
+    "strikethrough and HTML words": (
+        "~~a~~ <kbd>Ctrl</kbd> <mark>m</mark> <u>u</u> H<sub>2</sub>O x<sup>2</sup>",
+        "a Ctrl m u H2O x2",
+        "~",
+    ),
+    "words in colour": (
+        '<font color="red">red</font> <span style="color: #00f">blue</span> <span style="color:no">c</span>',
+        "red blue c",
+        "rgb",
+    ),
+    "what stands in the middle": (
+        '<center>one</center>\n\n<p align="center">two</p>\n\n<p style="text-align: center">\n<b>three</b>\n</p>',
+        "one two three",
+        "*",
+    ),
+    "entities": ("&copy; &alpha; &lt;tag&gt; &mdash; <!-- a comment --> after", "© α <tag> — after", "comment"),
+    "scripts and styles": ("<script>alert(1)</script><style>p {color: red}</style>\n\nafter", "after", "alert"),
+    "signs of Typst": (
+        "#hash @at $ 5 [b] // c /* d */ = e\n\n= no heading\n\n/ term: x\n\n~t~ <l> f_g",
+        "#hash @at $ 5 [b] // c /* d */ = e = no heading / term: x ~t~ f_g",
+        "\\",
+    ),
+    "no blank after #": ("#NoHeading", "#NoHeading", "##"),
+    "headings": ("Setext\n======\n\n### With $x$ and `code`\n\n###### Six", "Setext With and code Six", "="),
+    "rules": ("above\n\n***\n\nbelow", "above below", "*"),
+    "a quotation with code": ("> said `x`\n>\n> ```python\n> z = 9\n> ```\n>> nested", "said x z = 9 nested", ">"),
+    "links by name": (
+        '[text][r], [r], <a@b.org>, https://bare.org/x_y\n\n[r]: https://ref.org "t"',
+        "text, r, a@b.org, https://bare.org/x_y",
+        "[",
+    ),
+    "signs after a link, a formula and code": ("[a](#here)(b), $f$(x), $g$.y, `c`(d) <a id='here'></a>", "a(b)", "\\"),
+    "a place to link to": (
+        '[go](#r) [up](#h)\n\n<a id="r"></a>\nplace\n\n## <a name="h"></a> 1.9 Own',
+        "go up place 1.9 Own",
+        "<",
+    ),
+    "links with formulas and code": ("[$x$ --a `b`](#here) <a id='here'></a>", "--a b", "–"),
+    "line breaks": ("one  \ntwo\\\nthree", "one two three", "\\"),
+    "a drawing in the text": (
+        '<svg width="40" height="40" viewBox="0 0 40 40"><text x="0" y="30">drawn</text></svg>',
+        "drawn",
+        "<",
+    ),
+    "figure and caption": ("<figure><figcaption>The words below</figcaption></figure>", "The words below", "<"),
+    "forms": ("<button>Press</button> <textarea>area</textarea>", "Press area", "<"),
+    "control signs": ("a\x0cb bell\x07 esc\x1b[0m", "bell esc", "[0m"),
+    "Korean everywhere": (
+        "## 한국어\n\n**굵게** *기울임* `코드` ~~취소~~\n\n> 인용\n\n| 이름 |\n|---|\n| **정확도** |\n\n- [x] 끝",
+        "한국어 굵게 기울임 코드 취소 인용 이름 정확도 • ☒ 끝",
+        "*",
+    ),
+    "unclosed tags": ("<div><b>bold\n\nafter it", "bold after it", "<"),
+}
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory):
+    return export_all(
+        tmp_path_factory.mktemp("alone"), {name: [new_markdown_cell(case[0])] for name, case in CASES.items()}
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_markdown_is_shown_as_in_jupyterlab(papers, name):
+    _, wanted, unwanted = CASES[name]
+    assert wanted in papers[name].text and unwanted not in papers[name].text
+    assert papers[name].warnings == []
+
+
+def test_long_words_are_whole_and_copied_as_they_are(papers):
+    for name in ("a long name", "a long name as code"):
+        assert LONG in papers[name].text.replace(" ", "")
+    assert papers["a long address"].text.replace(" ", "") == f"see{ADDRESS}or{ADDRESS}."
+
+
+# name: (source, what paper has in its place, the warning)
+WARNED = {
+    "a film": (
+        '<video src="film.mp4" controls></video>',
+        "a film: film.mp4",
+        "has a film, which paper cannot show: film.mp4. Show a picture",
+    ),
+    "a sound": (
+        '<audio><source src="a.wav"></audio>',
+        "a sound: a.wav",
+        "has a sound, which paper cannot show: a.wav. Say in words",
+    ),
+    "a page": (
+        '<iframe src="https://x.org/p"></iframe>',
+        "a page of the web: https://x.org/p",
+        "has a page of the web, which",
+    ),
+    "no picture": (
+        "![the curve](gone.png)",
+        "picture: gone.png, the curve",
+        "shows a picture that does not exist, gone.png. Put it there",
+    ),
+    "no picture in a link": (
+        "[![](gone.png)](https://x.org)",
+        "picture: gone.png",
+        "does not exist, gone.png. Put it there",
+    ),
+    "a name too long": (
+        "![a](" + "long" * 500 + ".png)",
+        "picture: longlong",
+        "shows a picture that does not exist, longlong",
+    ),
+    "no attachment": (
+        "![x](attachment:no.png)",
+        "picture: attachment:no.png",
+        "shows a picture that does not exist, attachment:no.png",
+    ),
+    "a picture of the web": (
+        "![a](https://x.org/a.png)",
+        "picture: https://x.org/a.png",
+        "shows https://x.org/a.png, and a report fetches nothing. Save",
+    ),
+    "damaged": (
+        "![old](data:image/png;base64,AAAAA)",
+        "picture: old",
+        "shows a picture that is damaged, in the notebook. Save it again",
+    ),
+    "a link to a file": ("[words](gone.md)", "words", "links to gone.md, which does not exist. Mend the link"),
+    "a link to a notebook": ("[words](01_gone.ipynb)", "words", "links to 01_gone.ipynb, which does not exist"),
+    "a link to a heading": ("[words](#Gone)", "words", "links to #Gone, which does not exist"),
+}
+
+
+@pytest.fixture(scope="module")
+def warned(tmp_path_factory):
+    return export_all(
+        tmp_path_factory.mktemp("alone"), {name: [new_markdown_cell(case[0])] for name, case in WARNED.items()}
+    )
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_what_paper_cannot_show_is_named(warned, name):
+    _, wanted, warning = WARNED[name]
+    assert wanted in warned[name].text
+    (found,) = warned[name].warnings
+    assert warning in found and found.startswith("chapter homework, cell ") and found.endswith(".")
+
+
+def test_links_inside_a_notebook_lead_somewhere(tmp_path):
+    source = CASES["a place to link to"][0] + '\n\n[third](#third)\n\n<h3 id="third">Third</h3>'
+    pages = PdfReader(io.BytesIO(export(tmp_path, new_markdown_cell(source), strict=True).pdf)).pages
+    assert sum(len(page.get("/Annots", [])) for page in pages) == 3
+
+
+def test_sizes_of_pictures(tmp_path):
+    Image.new("RGB", (960, 480), "red").save(tmp_path / "a.png")
+    given = "", 'width="50%"', 'width="192"', 'height="96"', 'style="max-width: 9px; width: 25%"', 'width="9999"'
+    cells = [new_markdown_cell(f'<img src="a.png" {size}>') for size in given]
+    found = export(tmp_path, *cells, strict=True).pictures
+    page = 163 / 25.4 * 72
+    widths = [right - left for left, _, right, _ in found]
+    assert widths == pytest.approx([page, page / 2, 144, 144, page / 4, page], abs=0.5)
