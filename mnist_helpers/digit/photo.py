@@ -41,7 +41,7 @@ def classify(picture: str | Path | Image.Image, network: str = "best-lenet5") ->
     image = mnist_form(ink)
     answer = probabilities(image, network)
     digit = int(np.argmax(answer))
-    check(ink, image, digit)
+    check(image, digit)
     return Answer(digit, answer, image, tuple(cut))
 
 
