@@ -11,7 +11,7 @@ from mnist_helpers.digit.sign import DigitError
 from mnist_helpers.training import models
 
 NETWORKS = "best-lenet5", "best-mlp"
-# chosen on photos of training digits; label smoothing keeps nearly all probabilities of both below 0.95
+# both chosen on photos of training digits and on scikit-learn's digits; label smoothing keeps nearly all probabilities of both below 0.95
 SURE = 0.35  # the answer's mean probability over both networks and all views: below it about half the answers are wrong
 TWO = 0.998  # the probability of two digits, by the network of pairs.py
 # how each view's pixels are taken from the image: turned, made narrower and wider, lower, and slanted

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_digits
 
 from mnist_helpers import data, digit, training
+from mnist_helpers.digit.pairs import make_pairs
 from mnist_helpers.training import models
 
 N = 12  # of every kind; `python tests/digit/photos.py` takes 200
@@ -91,3 +92,10 @@ def test_digits_of_another_collection_are_read_as_before(mnist):
     images = torch.stack([digit.to_mnist(picture) for picture in pictures])
     found = models.predict(network, data.prepare(images, recipe)).argmax(1)
     assert (found.numpy() == strangers.target[::4]).mean() >= 0.95
+
+
+def test_one_digit_is_told_from_two_that_touch(mnist):
+    pairs = make_pairs(mnist.test, 1_000, seed=3)
+    network, recipe = training.pretrained("one-or-two")
+    answers = models.predict(network, data.prepare(pairs.images, recipe))[:, :2].argmax(1)
+    assert (answers == pairs.labels).double().mean() > 0.98  # 99.3 % of digits that it has not seen
