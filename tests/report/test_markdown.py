@@ -194,6 +194,36 @@ def test_markdown_is_shown_as_in_jupyterlab(papers, name):
     assert papers[name].warnings == []
 
 
+GROUNDS = [
+    '<div style="background-color: #20beff; color: white">words</div>',
+    'some <span style="background:#20BEFF;color:#fff">words</span> more',
+    '# <span style="background:#20beff;color:white">words</span>',
+    '<table><tr style="background: #20beff"><td style="color: white">words</td><td>b</td></tr></table>',
+]
+
+
+@pytest.mark.parametrize("source", GROUNDS)
+def test_light_words_stand_on_their_ground(tmp_path, source):
+    page = PdfDocument(export(tmp_path, new_markdown_cell(source), strict=True).pdf)[0].render(scale=2).to_pil()
+    colours = {colour: count for count, colour in page.convert("RGB").getcolors(99_999)}
+    assert colours[32, 190, 255] > 500
+
+
+def test_light_words_without_a_ground_are_seen(tmp_path):
+    source = '<div style="background: var(--x); color: white">words</div> <font color="#fefefe">and</font>'
+    page = PdfDocument(export(tmp_path, new_markdown_cell(source), strict=True).pdf)[0]
+    words = page.get_textpage()
+    place = words.search("words").get_next()[0]
+    left, bottom, right, top = words.get_charbox(place)
+    glyph = (
+        page.render(scale=4)
+        .to_pil()
+        .convert("L")
+        .crop(tuple(round(4 * at) for at in (left, page.get_height() - top, right, page.get_height() - bottom)))
+    )
+    assert glyph.getextrema()[0] < 60
+
+
 def test_centred_headings_are_headings(tmp_path):
     source = "# <center>One</center>\n\n## <div align=right>Two</div>\n\n### <font color=red>Three</font>\n\n[go](#Two)"
     pdf = export(tmp_path, new_markdown_cell(source), strict=True).pdf

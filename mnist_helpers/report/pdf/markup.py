@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup, Tag
 
 from mnist_helpers.report.pdf.pictures import PAGE
 from mnist_helpers.report.pdf.pieces import warn
-from mnist_helpers.report.pdf.tables import SHADED, bars_of, colour_of, read_table
+from mnist_helpers.report.pdf.tables import GROUND, SHADED, bars_of, colour_of, ink_of, read_table
 
 # In Korean a section's word follows its number, and particles follow both without a blank.
 REFERENCE = re.compile(
@@ -30,7 +30,8 @@ RENAMED = {"figure": "div", "figcaption": "p", "textarea": "span", "kbd": "code"
 HEADING = re.compile("^h[1-6]$")
 BLOCKS = ["center", "div", "p", *(f"h{level}" for level in range(1, 7)), "pre", "ul", "ol", "blockquote", "section"]
 PLACED = f"center, :is({', '.join(BLOCKS)}):is([align], [style*='text-align' i])"
-COLOURED = "font[color], [style*='color' i]:not(table, thead, tbody, tr, td, th, caption, img, hr)"
+OTHERS = "table, thead, tbody, tr, td, th, caption, img, hr"  # tables read their own
+COLOURED = f"font[color], :is([style*='color' i], [style*='background' i]):not({OTHERS})"
 
 
 def mend(html: str, add: Callable[[dict], int], where: str, anchor: Callable[[str], str | None] | None = None) -> str:
@@ -119,8 +120,11 @@ def _paint(soup: BeautifulSoup) -> None:
     """
     for tag in soup.select(f":is({COLOURED}):not(pre *, code, code *)"):
         given = tag.get("style", "")
-        if colour := colour_of(given, "color") or colour_of(f"color: {tag.get('color', '')}", "color"):
+        grounds = [colour_of(above.get("style", ""), GROUND) for above in (tag, *tag.parents)]
+        if colour := ink_of(f"color: {tag.get('color', '')}; {given}", any(grounds)):
             _surround(tag, f'#text(fill: rgb("{colour}"))')
+        if grounds[0]:
+            _surround(tag, f'#ground("{grounds[0]}", {str(tag.name in BLOCKS).lower()})')
     for tag in soup.select(f":is({PLACED}):not(table *, pre *, code *)"):
         side = re.search(r"text-align:\s*(\w+)", tag.get("style", ""), re.I)
         side = side[1] if side else tag.get("align", "center" if tag.name == "center" else "")
