@@ -139,6 +139,7 @@ CASES = {
         "한국어 굵게 기울임 코드 취소 인용 이름 정확도 • ☒ 끝",
         "*",
     ),
+    "two numbered lists": ("1) a\n2) b\n\n1. c\n2. d\n   1. e\n3. f", "1. a 2. b 1. c 2. d 1. e 3. f", "4."),
     "formulas in HTML": (
         "<center>$$E=1$$</center>\n\n<div>\n$x^2$ in div</div>\n\n<details><summary>Sum $y$</summary>in"
         "\n\n</details>\n\n"
@@ -270,6 +271,10 @@ def test_attachments_are_found_however_their_names_are_written(tmp_path, name, l
     cell = new_markdown_cell(f"![]({link})")
     cell.attachments = {name: {"image/png": base64.b64encode(content.getvalue()).decode()}}
     assert len(export(tmp_path, cell, strict=True).pictures) == 1
+
+
+def test_each_cell_counts_anew(tmp_path):
+    assert export(tmp_path, new_markdown_cell("1. a\n2. b"), new_markdown_cell("1. c")).text.endswith("1. a 2. b 1. c")
 
 
 def test_long_words_are_whole_and_copied_as_they_are(papers):

@@ -43,14 +43,7 @@ def mend(html: str, add: Callable[[dict], int], where: str, anchor: Callable[[st
     html = re.sub(r"</br\s*>", "<br>", CONTROL.sub("", html))  # as browsers read it
     soup = BeautifulSoup(re.sub(r"(?is)<svg\b.*?</svg>", _drawing, html), "html.parser")
     _read_styles(soup)
-    for tag in soup.select(UNSEEN):
-        tag.decompose()
-    for tag in soup.select(",".join(RENAMED)):
-        tag.name = RENAMED[tag.name]
-    for tag in soup.select("summary"):
-        tag.name = tag.wrap(soup.new_tag("p")) and "strong"
-    for tag in soup.select("pre br"):
-        tag.replace_with("\n")
+    _tidy(soup)
     for code in soup.select("code:not(pre *)"):
         code["data-whole"] = code.text  # in the text pandoc takes several blanks as one
     for tag in soup.select(",".join(EMBEDDED)):
@@ -71,6 +64,22 @@ def mend(html: str, add: Callable[[dict], int], where: str, anchor: Callable[[st
     for table in reversed(soup.select("table")):  # the innermost first
         table.replace_with(*_drawn(table, add))
     return str(soup)
+
+
+def _tidy(soup: BeautifulSoup) -> None:
+    """Names that pandoc knows, and nothing that a reader does not see."""
+    for tag in soup.select(UNSEEN):
+        tag.decompose()
+    for tag in soup.select(",".join(RENAMED)):
+        tag.name = RENAMED[tag.name]
+    for tag in soup.select("summary"):
+        tag.name = tag.wrap(soup.new_tag("p")) and "strong"
+    for tag in soup.select("pre br"):
+        tag.replace_with("\n")
+    for numbered in soup.select("ol"):  # after another one, in this cell or before it, Typst would count on
+        before = next((part for part in numbered.previous_siblings if not isinstance(part, str) or part.strip()), None)
+        if (before is None and numbered.parent is soup) or getattr(before, "name", "") == "ol":
+            numbered.insert_before(_mark("#v(0pt)", "pre"))
 
 
 def _mark(typst: str, element: str = "code") -> Tag:
