@@ -105,6 +105,12 @@ CASES = {
     ),
     "control signs": ([printed("a\x00b\x07 c\x0cd\x08")], "ab c d", "\x07", ""),
     "a carriage return": ([printed("10 %\r100 %\n")], "100 %", "10 % 100", ""),
+    "backspaces": (
+        [printed("1/2 [>..]" + "\x08" * 9 + "2/2 [===] loss 0.5\nnew\x08\x08\n")],
+        "2/2 [===] loss 0.5 new",
+        "1/2",
+        "",
+    ),
     "errors printed": ([printed("careful\nWARNING:root:logged", "stderr")], "careful WARNING:root:logged", "<", ""),
     "a bar": ([printed(bar() + "\ndone", "stderr"), printed("| 95%| 3 | 4 |")], "done | 95%| 3 | 4 |", "it/s", ""),
     "a bar of widgets": (given("bar"), "", "it/s", ""),

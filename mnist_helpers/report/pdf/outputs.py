@@ -97,7 +97,10 @@ def output_parts(output: NotebookNode, source: str, folder: Path, where: str) ->
 
 def printed(text: str, stream: str = "stdout") -> list[dict]:
     """Printed text: without colour codes, as wide as the page."""
-    text = wrap(CONTROL.sub("", strip_ansi(text)).expandtabs().strip("\n"))
+    text = re.sub(r"\x08+(?=\n|\Z)", "", strip_ansi(text))
+    while (shorter := re.sub(r"[^\n\x08]\x08", "", text)) != text:  # a backspace, as Keras 2 writes for its bars
+        text = shorter
+    text = wrap(CONTROL.sub("", text).expandtabs().strip("\n"))
     long = sum(len(line) // WIDTH + 1 for line in text.splitlines()) > LINES
     return [{"item": {"kind": "output", "text": text, "long": long, "stream": stream}}] if text.strip() else []
 
