@@ -20,7 +20,7 @@ SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.t
 STRICT = "MNIST_REPORT_STRICT"  # environment: a claim that does not hold stops the chapter; the tests set it
 CODE = ("appendix", "show", "hide")
 HAND_IN_NAME = "00_report"  # what is handed in; 00_report_ko is the same in Korean
-COLAB = "colab"  # the tag of cells that only Colab needs; not in the PDF
+COLAB = "report-colab"  # the tag of our cells that only Colab needs, not in the PDF; no student uses it
 
 
 class SettingsError(ValueError):

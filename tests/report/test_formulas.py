@@ -201,7 +201,7 @@ def test_numbers_stand_at_the_right_and_tables_have_their_lines(sheet):
 def test_a_formula_is_shown_as_its_source_with_a_warning(sheet, index):
     shown, cell = sheet[0][len(FORMULAS) + index], len(FORMULAS) + index + 2
     assert SOURCES[index].replace(" ", "") in shown.replace(" ", "")
-    (warning,) = [warning for warning in sheet[1] if f"chapter 01_test, cell {cell} " in warning]
+    (warning,) = [warning for warning in sheet[1] if f"notebook 01_test, cell {cell} " in warning]
     assert SOURCES[index] in warning and "shown as its source" in warning and "Write it" in warning
 
 
@@ -293,7 +293,7 @@ def test_a_sign_without_a_font_is_named_with_a_warning_for_its_cell(tmp_path, mo
     text, found = export(tmp_path, "a 🎉 b 简", "plain", ran("p", new_output("stream", text="🎉 c")), toml=toml)
     assert "a ⟨U+1F389 party popper⟩ b ⟨U+7B80⟩" in text and "T ⟨U+7B80⟩" in text and "popper⟩ c" in text
     assert [warning.partition(" has signs")[0] for warning in found] == [
-        "report.toml", "chapter 01_test, cell 2", "chapter 01_test, cell 4",
+        "report.toml", "notebook 01_test, cell 2", "notebook 01_test, cell 4",
     ]  # fmt: skip
     assert all("in no font" in warning and "manimgx-fonts-cjk" in warning for warning in found)
 
@@ -316,7 +316,7 @@ def test_a_piece_that_typst_cannot_set_is_shown_as_its_source(tmp_path):
     cells = "before", f"## 1.1 Kept\n\nwords\n\n{BROKEN}", "[to](#1.1-Kept) after", BROKEN
     text, found = export(tmp_path, *cells)
     assert "before" in text and "1.1 Kept" in text and "to after" in text and text.count("> > deep") == 2
-    assert len(found) == 2 and "chapter 01_test, cell 3 cannot be typeset" in found[0] and "cell 5" in found[1]
+    assert len(found) == 2 and "notebook 01_test, cell 3 cannot be typeset" in found[0] and "cell 5" in found[1]
 
 
 def test_a_piece_that_pandoc_cannot_read_is_shown_as_its_source(tmp_path, monkeypatch):
@@ -349,4 +349,4 @@ def test_strict_and_the_count_of_warnings(tmp_path, capsys):
     assert main(["pdf", "--strict"]) == 2 and not (tmp_path / "report_full.pdf").exists()
     assert main(["pdf"]) == 0
     shown = capsys.readouterr()
-    assert "2 warnings)" in shown.out and shown.err.count("warning: chapter 01_test, cell") == 2
+    assert "2 warnings)" in shown.out and shown.err.count("warning: notebook 01_test, cell") == 2

@@ -1,5 +1,6 @@
 """Markdown of every kind that students write, as JupyterLab shows it: each source is a notebook of its own."""
 
+import base64
 import io
 
 import pytest
@@ -7,6 +8,7 @@ from alone import export, export_all
 from nbformat.v4 import new_markdown_cell
 from PIL import Image
 from pypdf import PdfReader
+from pypdfium2 import PdfDocument
 
 LONG, ADDRESS = "name_" * 20 + "end", "https://colab.research.google.com/drive/1UCpCjygUIcFo" + "abcdefgh0123" * 9
 NUMBERS = " | ".join(["0.01234567"] * 13)
@@ -137,6 +139,44 @@ CASES = {
         "한국어 굵게 기울임 코드 취소 인용 이름 정확도 • ☒ 끝",
         "*",
     ),
+    "two numbered lists": ("1) a\n2) b\n\n1. c\n2. d\n   1. e\n3. f", "1. a 2. b 1. c 2. d 1. e 3. f", "4."),
+    "formulas in HTML": (
+        "<center>$$E=1$$</center>\n\n<div>\n$x^2$ in div</div>\n\n<details><summary>Sum $y$</summary>in"
+        "\n\n</details>\n\n"
+        "<ul><li>$a<b$ one</li></ul><p>\\(r\\) costs $5 or $6 <code>$c$</code></p>\n\n\\$7 and \\$8 `$d$` <b>$e$</b>.",
+        "in div Sum in • one costs $5 or $6 $c$ $7 and $8 $d$ .",
+        "E",
+    ),
+    "formulas in a table in HTML": (
+        "<table><tr><td>$x^2$ is</td><td>$$\\frac12$$</td></tr></table>",
+        "is",
+        "frac",
+    ),
+    "colours in pre": (
+        "<pre>log <span style='color:red'>red</span> <font color=blue>x</font><br>two</pre>"
+        "\n\n<code><b style='color:red'>in line</b></code>",
+        "log red x two in line",
+        "#",
+    ),
+    "a table with uneven rows": (
+        "| a | b | c |\n|---|:-:|---|\n| few | 1 |\n| 1 | 2 | 3 | many |\n| one\n\n"
+        "- | d | e |\n  |---|---|\n  | last |\n\n"
+        "f | g\n--|--\n5 |\n\n```\n| h |\n|---|\n| i | j |\n```",
+        "a b c few 1 1 2 3 one • d e last f g 5 | h | |---| | i | j |",
+        "many",
+    ),
+    "a bar in a table's code": ("| a |\n|---|\n| `x\\|y` z\\|w |", "a x|y z|w", "\\"),
+    "centred headings": (
+        "# <center>One</center>\n\n## <div align=center>Two `c`</div>\n\n### <font color=red>Three</font>",
+        "One Two c Three",
+        "#",
+    ),
+    "colour of blocks": (
+        '<div style="color:red">\n\none **two**\n\n</div>\n'
+        '<b style="COLOR: blue">three</b><ul><li style="color:red">x</li></ul>',
+        "one two three • x",
+        "#",
+    ),
     "unclosed tags": ("<div><b>bold\n\nafter it", "bold after it", "<"),
 }
 
@@ -153,6 +193,88 @@ def test_markdown_is_shown_as_in_jupyterlab(papers, name):
     _, wanted, unwanted = CASES[name]
     assert wanted in papers[name].text and unwanted not in papers[name].text
     assert papers[name].warnings == []
+
+
+GROUNDS = [
+    '<div style="background-color: #20beff; color: white">words</div>',
+    'some <span style="background:#20BEFF;color:#fff">words</span> more',
+    '# <span style="background:#20beff;color:white">words</span>',
+    '<table><tr style="background: #20beff"><td style="color: white">words</td><td>b</td></tr></table>',
+]
+
+
+@pytest.mark.parametrize("source", GROUNDS)
+def test_light_words_stand_on_their_ground(tmp_path, source):
+    page = PdfDocument(export(tmp_path, new_markdown_cell(source), strict=True).pdf)[0].render(scale=2).to_pil()
+    colours = {colour: count for count, colour in page.convert("RGB").getcolors(99_999)}
+    assert colours[32, 190, 255] > 500
+
+
+def test_light_words_without_a_ground_are_seen(tmp_path):
+    source = '<div style="background: var(--x); color: white">words</div> <font color="#fefefe">and</font>'
+    page = PdfDocument(export(tmp_path, new_markdown_cell(source), strict=True).pdf)[0]
+    words = page.get_textpage()
+    place = words.search("words").get_next()[0]
+    left, bottom, right, top = words.get_charbox(place)
+    glyph = (
+        page.render(scale=4)
+        .to_pil()
+        .convert("L")
+        .crop(tuple(round(4 * at) for at in (left, page.get_height() - top, right, page.get_height() - bottom)))
+    )
+    assert glyph.getextrema()[0] < 60
+
+
+def test_centred_headings_are_headings(tmp_path):
+    source = "# <center>One</center>\n\n## <div align=right>Two</div>\n\n### <font color=red>Three</font>\n\n[go](#Two)"
+    pdf = export(tmp_path, new_markdown_cell(source), strict=True).pdf
+    listed = str(PdfReader(io.BytesIO(pdf)).outline)
+    assert all(f"'/Title': '{word}'" in listed for word in ("One", "Two", "Three"))
+    ((one, _), (two, right), _) = [line_of(pdf, word) for word in ("One", "Two", "Three")]
+    assert one > 250 and right == pytest.approx(595 - 2.35 / 2.54 * 72, abs=3) and two > 400
+
+
+def line_of(pdf: bytes, word: str) -> tuple[float, float]:
+    """Where a word of the first page begins and ends, in points from the left."""
+    words = PdfDocument(pdf)[0].get_textpage()
+    first = words.search(word).get_next()[0]
+    boxes = [words.get_charbox(first + index) for index in range(len(word))]
+    return boxes[0][0], boxes[-1][2]
+
+
+RIGHT = [
+    '<div style="text-align: right">Kim<br>2024</div>',
+    "<p align=right>Kim</p>",
+    '<p style="text-align:RIGHT">Kim</p>',
+]
+
+
+@pytest.mark.parametrize("source", RIGHT)
+def test_what_stands_right(tmp_path, source):
+    pdf = export(tmp_path, new_markdown_cell(source), strict=True).pdf
+    assert line_of(pdf, "Kim")[1] == pytest.approx(595 - 2.35 / 2.54 * 72, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "link"),
+    [
+        ("그림 1.png", "attachment:%EA%B7%B8%EB%A6%BC%201.png"),
+        ("그림 1.png", "<attachment:그림 1.png>"),
+        ("%EA%B7%B8.png", "attachment:그.png"),
+        ("%EA%B7%B8.png", "attachment:%ea%b7%b8.png"),
+        ("a (1).png", "attachment:a%20(1).png"),
+    ],
+)
+def test_attachments_are_found_however_their_names_are_written(tmp_path, name, link):
+    content = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(content, "PNG")
+    cell = new_markdown_cell(f"![]({link})")
+    cell.attachments = {name: {"image/png": base64.b64encode(content.getvalue()).decode()}}
+    assert len(export(tmp_path, cell, strict=True).pictures) == 1
+
+
+def test_each_cell_counts_anew(tmp_path):
+    assert export(tmp_path, new_markdown_cell("1. a\n2. b"), new_markdown_cell("1. c")).text.endswith("1. a 2. b 1. c")
 
 
 def test_long_words_are_whole_and_copied_as_they_are(papers):
@@ -226,7 +348,7 @@ def test_what_paper_cannot_show_is_named(warned, name):
     _, wanted, warning = WARNED[name]
     assert wanted in warned[name].text
     (found,) = warned[name].warnings
-    assert warning in found and found.startswith("chapter homework, cell ") and found.endswith(".")
+    assert warning in found and found.startswith("notebook homework, cell ") and found.endswith(".")
 
 
 def test_links_inside_a_notebook_lead_somewhere(tmp_path):

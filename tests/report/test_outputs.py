@@ -16,12 +16,13 @@ from alone import Paper, export, export_all, ran, shown
 from IPython import display
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
-from nbformat.v4 import new_markdown_cell, new_output, new_raw_cell
+from nbformat.v4 import new_markdown_cell, new_notebook, new_output, new_raw_cell
 from PIL import Image
 from pypdf import PdfReader
 from tqdm import tqdm
 
 from mnist_helpers.report.exporter import build_pdf
+from mnist_helpers.report.pdf.cells import notebook_pieces
 from mnist_helpers.report.pdf.pieces import PdfError
 
 GIVEN = json.loads(Path(__file__).with_name("outputs.json").read_text(encoding="utf-8"))
@@ -60,6 +61,10 @@ def bar() -> str:
     return written.getvalue()
 
 
+KERAS = (  # as Keras 3 shows a model
+    '<pre style="white-space:pre">│ conv2d (<span style="color: #0087ff">Conv2D</span>) │'
+    ' <span style="color: #00af00">320</span> │</pre>'
+)
 PLAIN_HTML = "<p>Before.</p><table><tr><th>a</th></tr><tr><td>1</td></tr></table><p>After, $\\alpha$.</p>"
 # name: (outputs, what paper has, what it has not, words of the warning)
 CASES = {
@@ -100,9 +105,43 @@ CASES = {
     ),
     "control signs": ([printed("a\x00b\x07 c\x0cd\x08")], "ab c d", "\x07", ""),
     "a carriage return": ([printed("10 %\r100 %\n")], "100 %", "10 % 100", ""),
+    "backspaces": (
+        [printed("1/2 [>..]" + "\x08" * 9 + "2/2 [===] loss 0.5\nnew\x08\x08\n")],
+        "2/2 [===] loss 0.5 new",
+        "1/2",
+        "",
+    ),
     "errors printed": ([printed("careful\nWARNING:root:logged", "stderr")], "careful WARNING:root:logged", "<", ""),
     "a bar": ([printed(bar() + "\ndone", "stderr"), printed("| 95%| 3 | 4 |")], "done | 95%| 3 | 4 |", "it/s", ""),
     "a bar of widgets": (given("bar"), "", "it/s", ""),
+    "bars that tell more": (
+        [
+            printed(
+                "Epoch 1: 100%|█████| 938/938 [00:12<00:00, 75.20it/s, loss=0.034]\n"
+                "Epoch 2: 100%|█████| 938/938 [00:12<00:00, 75.20it/s]acc 0.98\n"
+                "loss 0.125: 100%|█████| 9/9 [00:12<00:00,  1.5s/it]\n"
+                "over: 100%|█████| 9.91M/9.91M [00:00<00:00, 16.3MB/s]\n"
+                " 37%|███▋      | 350/938 [00:04<00:07, 75it/s]"
+            )
+        ],
+        "loss=0.034] Epoch 2: 100%|█████| 938/938 [00:12<00:00, 75.20it/s]acc 0.98 loss 0.125: 100%|█████| 9/9 "
+        "[00:12<00:00, 1.5s/it] 37%|███▋ | 350/938 [00:04<00:07, 75it/s]",
+        "over",
+        "",
+    ),
+    "colours in pre": (
+        [shown(text_html=KERAS, text_plain="Model")],
+        "│ conv2d (Conv2D) │ 320 │",
+        "#",
+        "",
+    ),
+    "bars of pandas": ([displayed(FRAME.style.bar(subset="a", align="mid"))], "a b 0 1.500000 x", "#", ""),
+    "shaded cells": (
+        [shown(text_html='<table><tr><td style="background: radial-gradient(red, blue)">7</td></tr></table>')],
+        "7",
+        "gradient",
+        "has cells of a table with a shading or picture, which paper leaves out",
+    ),
     "an error": (given("traceback"), "ZeroDivisionError Traceback (most recent call last)", "[31m", ""),
     "plotly": (
         given("plotly"),
@@ -176,7 +215,59 @@ def test_outputs_are_shown_as_in_jupyterlab(papers, name):
     paper = papers[name]
     assert wanted in paper.text and unwanted not in paper.text and (wanted or not paper.text)
     assert len(paper.warnings) == bool(warning)
-    assert all(warning in found and found.startswith("chapter homework, cell ") for found in paper.warnings)
+    assert all(warning in found and found.startswith("notebook homework, cell ") for found in paper.warnings)
+
+
+BAR = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.mark.parametrize(
+    ("value", "after", "wanted"),
+    [
+        (10, "10/10 [00:01&lt;00:00,\xa0 9.99it/s, loss=0.25]", "Epoch: 100%|██████████| 10/10 [00:01<00:00,"),
+        (5, "5/10 [00:01&lt;00:01, 9.99it/s]", "Epoch: 50%|█████ | 5/10 [00:01<00:01, 9.99it/s]"),
+        (10, "10/10 [00:01&lt;00:00, 9.99it/s]", ""),
+    ],
+)
+def test_a_bar_of_widgets_shows_its_last_state(tmp_path, value, after, wanted):
+    states = {
+        "box": ("HBoxModel", {"children": ["IPY_MODEL_a", "IPY_MODEL_b", "IPY_MODEL_c"]}),
+        "a": ("HTMLModel", {"value": f"Epoch: {value * 10}%"}),
+        "b": ("FloatProgressModel", {"value": value, "max": 10}),
+        "c": ("HTMLModel", {"value": after}),
+    }
+    state = {key: {"model_name": name, "state": about} for key, (name, about) in states.items()}
+    data = {"text/plain": "Epoch:   0%|          | 0/10 [00:00<?, ?it/s]", BAR: {"model_id": "box"}}
+    notebook = new_notebook(cells=[ran(new_output("display_data", data))])
+    notebook.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": state}}
+    found = [piece.item["text"] for piece in notebook_pieces(notebook, {"name": "x"})[1:]]
+    assert " ".join(" ".join(found).split()).startswith(wanted) and bool(found) == bool(wanted)
+
+
+def test_results_are_shown_and_what_plotting_gives_is_not(tmp_path):
+    values = {"ax.sum(0)": "array([3, 4])", "plt.axis('off')": "(0.0, 1.0)", "ax.set_xlim(0, 5)": "(0.0, 5.0)"}
+    values |= {"plt.xlim()": "(1.5, 2.5)", "axes.mean(1)": "2.75", "ax.legend()": "<matplotlib.legend.Legend at 0x7f>"}
+    given = [new_output("execute_result", {"text/plain": value}, execution_count=1) for value in values.values()]
+    cells = [ran(output, source=source) for source, output in zip(values, given, strict=True)]
+    assert export(tmp_path, *cells, strict=True).text.endswith("array([3, 4]) (1.5, 2.5) 2.75")
+
+
+def test_cells_without_counts_have_been_run_where_they_have_outputs(tmp_path):
+    cells = [ran(printed("one")), ran(source="import x"), ran(printed("two"))]
+    for cell in cells:
+        cell.execution_count = None
+    assert export(tmp_path, *cells, strict=True).text.endswith("one two")
+    cells[0].execution_count = 1
+    with pytest.raises(PdfError, match=r"notebook homework, cell 2 \('import x'\) has not been run. Run all cells and"):
+        export(tmp_path, *cells)
+    with pytest.raises(PdfError, match=r"cell 1 .* has not been run"):
+        export(tmp_path, cells[1])
+
+
+def test_a_tag_of_a_student_drops_nothing(tmp_path):
+    cell = ran(printed("here"))
+    cell.metadata.tags = ["colab"]
+    assert export(tmp_path, cell, strict=True).text.endswith("here")
 
 
 def test_raw_cells_are_text(tmp_path):
@@ -267,8 +358,14 @@ def test_a_damaged_picture_is_named_with_cell_and_file(tmp_path, name):
     paper = export(tmp_path, new_markdown_cell(f"![]({name})"))
     assert f"picture: {name}" in paper.text
     assert paper.warnings == [
-        f"chapter homework, cell 1 shows a picture that is damaged, {name}. Save it again as PNG or JPEG."
+        f"notebook homework, cell 1 shows a picture that is damaged, {name}. Save it again as PNG or JPEG."
     ]
+
+
+def test_a_picture_with_too_many_pixels_is_not_called_damaged(tmp_path):
+    Image.new("1", (14_000, 14_000)).save(tmp_path / "huge.png")
+    (warning,) = export(tmp_path, new_markdown_cell("![](huge.png)")).warnings
+    assert "shows a picture that is too large, huge.png. Save it with fewer pixels" in warning
 
 
 def test_a_turned_photo_is_upright(tmp_path):
@@ -324,7 +421,7 @@ def test_the_command_counts_warnings_and_strict_makes_errors_of_them(tmp_path, c
     export(tmp_path, new_markdown_cell("![](gone.png) [a](gone.md)"))
     build_pdf([tmp_path / "homework.ipynb"], tmp_path / "out.pdf")
     written = capsys.readouterr()
-    assert ", 2 warnings)" in written.out and written.err.count("warning: chapter homework, cell 1 ") == 2
+    assert ", 2 warnings)" in written.out and written.err.count("warning: notebook homework, cell 1 ") == 2
     (tmp_path / "out.pdf").write_bytes(b"the one before")
     with pytest.raises(
         PdfError, match=r"gone\.png\. Put it there\.\n.*gone\.md, which does not exist\. Mend the link\."

@@ -261,8 +261,8 @@ def test_no_reference_of_the_chapters_leads_nowhere(pieces, tmp_path):
     assert dead_references(pieces, tmp_path) == []
     wrong = Piece("See Figure 3.99 and section 1.77.", chapter="01_data", cell=1)
     assert dead_references([*pieces, wrong], tmp_path) == [
-        "chapter 01_data, cell 1 refers to Figure 3.99, which does not exist",
-        "chapter 01_data, cell 1 refers to section 1.77, which does not exist",
+        "notebook 01_data, cell 1 refers to Figure 3.99, which does not exist",
+        "notebook 01_data, cell 1 refers to section 1.77, which does not exist",
     ]
 
 
@@ -693,7 +693,7 @@ FAILED = ran("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="", 
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        (new_code_cell("x = 1"), r"chapter 01_test, cell 2 \('x = 1'\) has not been run.*make report"),
+        (new_code_cell("x = 1"), r"notebook 01_test, cell 2 \('x = 1'\) has not been run. Run all"),
         (FAILED, r"cell 2 \('1 / 0'\) failed with ZeroDivisionError. Mend it"),
     ],
 )

@@ -2,34 +2,38 @@
 
 import re
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import unquote
 
 from nbformat import NotebookNode
 
-from mnist_helpers.report.pdf.outputs import output_parts, printed
+from mnist_helpers.report.pdf.outputs import bar_text, output_parts, printed
 from mnist_helpers.report.pdf.pieces import PdfError, Piece
 from mnist_helpers.report.pdf.tables import wrap
 from mnist_helpers.report.settings import COLAB
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def notebook_pieces(notebook: NotebookNode, about: dict) -> list[Piece]:
     """Text, code and results of a notebook; PdfError for one with a cell that has not been run, or that failed.
 
+    Some programs keep no counts: where no cell has one, outputs say that the cells have been run.
+
     about: nbconvert's metadata, the notebook's name and, where it is known, its path.
     """
     origin, pieces = {"chapter": about["name"], "folder": Path(about.get("path") or ".").resolve()}, []
+    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    counts = any(cell.execution_count is not None for cell in codes) or not any(cell.outputs for cell in codes)
+    _keep_states(notebook)
     for index, cell in enumerate(notebook.cells, 1):
-        parts, tags, where = [], cell.metadata.get("tags", []), f"chapter {about['name']}, cell {index}"
+        parts, tags, where = [], cell.metadata.get("tags", []), f"notebook {about['name']}, cell {index}"
         if cell.cell_type == "markdown" and COLAB not in tags:
-            for name, held in cell.get("attachments", {}).items():
-                picture = "data:{};base64,{}".format(*next(iter(held.items())))
-                cell.source = re.sub(f"attachment:({re.escape(name)}|{quote(name)})", picture, cell.source)
-            parts = [{"markdown": cell.source}]
+            parts = [{"markdown": _with_attachments(cell)}]
         elif cell.cell_type == "raw" and COLAB not in tags:  # JupyterLab shows it as it is written
             parts = printed(cell.source)
         elif cell.cell_type == "code" and COLAB not in tags:
             if lines := cell.source.strip().splitlines():
-                _require_run(cell, f"{where} ({lines[0]!r})")
+                _require_run(cell, f"{where} ({lines[0]!r})", counts)
             if lines and not cell.metadata.get("jupyter", {}).get(
                 "source_hidden"
             ):  # what is folded, is so on paper too
@@ -41,9 +45,30 @@ def notebook_pieces(notebook: NotebookNode, about: dict) -> list[Piece]:
     return pieces
 
 
-def _require_run(cell: NotebookNode, where: str) -> None:
+def _with_attachments(cell: NotebookNode) -> str:
+    """The Markdown with the cell's pictures in it; signs of their names may be written as %20 and the like."""
+    source = cell.source
+    for name, held in cell.get("attachments", {}).items():
+        kind, content = next(iter(held.items()))
+        picture = f"data:{kind};base64,{''.join(content.split())}"
+        signs = [
+            f"(?:{re.escape(sign)}|(?i:{''.join(f'%{byte:02X}' for byte in sign.encode())}))" for sign in unquote(name)
+        ]
+        source = re.sub(f"<?attachment:{''.join(signs)}>?", picture, source)
+    return source
+
+
+def _keep_states(notebook: NotebookNode) -> None:
+    """Bars of widgets say as text what their last states were, where the notebook has kept these."""
+    models = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if text := bar_text(output.get("data", {}).get(WIDGET, {}).get("model_id", ""), models):
+            output.data["text/plain"] = text
+
+
+def _require_run(cell: NotebookNode, where: str, counts: bool) -> None:
     failed = [output.ename for output in cell.outputs if output.output_type == "error"]
     if failed and "raises-exception" not in cell.metadata.get("tags", []):
-        raise PdfError(f"{where} failed with {failed[0]}. Mend it and run the chapter again.")
-    if cell.execution_count is None:
-        raise PdfError(f"{where} has not been run. Run all cells and save, or use `make report`.")
+        raise PdfError(f"{where} failed with {failed[0]}. Mend it, run all cells and save.")
+    if cell.execution_count is None and counts and not cell.outputs:
+        raise PdfError(f"{where} has not been run. Run all cells and save.")

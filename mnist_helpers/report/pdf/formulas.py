@@ -3,7 +3,6 @@
 import re
 from html import escape, unescape
 
-from bs4 import BeautifulSoup
 from pandocfilters import walk
 
 from mnist_helpers.report.pdf.mathjax import Formula, to_pictures
@@ -12,6 +11,14 @@ from mnist_helpers.report.pdf.pieces import Piece
 IN_HTML = re.compile(
     r"\$\$(?P<block>[^$]+)\$\$|(?<![\\$])\$(?P<line>[^$`]+)\$(?![\d$])|\\\((?P<round>.+?)\\\)|\\\[(?P<bracket>.+?)\\\]",
     re.S,
+)
+# tags, what holds no formula, and formulas that are found already; and the words between them
+WORDS = re.compile(
+    r"(?P<kept><!--.*?-->|<(?P<tag>code|pre|script|style|textarea|svg)\b.*?</(?P=tag)\s*>|"
+    r"<span data-element=.*?</span>|"
+    r"""<[a-z/!](?:"[^"]*"|'[^']*'|[^'">])*>)|"""
+    r"(?:\$\$?(?:[^$`<]|<(?![a-z/!][^$<>]*>))+\$\$?|[^<]|<(?![a-z/!]))+",  # $a<b$ has no tag
+    re.I | re.S,
 )
 
 
@@ -43,18 +50,14 @@ class Formulas:
 
 
 def with_formulas(html: str) -> str:
-    """The HTML of an output, with Spans for the formulas in its words: JupyterLab sets these too."""
-    soup = BeautifulSoup(html, "html.parser")
-    for text in soup.find_all(string=IN_HTML):
-        if not text.find_parent(["code", "pre", "script", "style", "textarea"]):
-            text.replace_with(BeautifulSoup(IN_HTML.sub(_span, escape(text, quote=False)), "html.parser"))
-    return str(soup)
+    """The HTML with Spans for the formulas in its words, which JupyterLab sets too; all else letter by letter."""
+    return WORDS.sub(lambda found: found[0] if found["kept"] else IN_HTML.sub(_span, found[0]), html)
 
 
 def _span(found: re.Match) -> str:
     kind, tex = next((key, tex) for key, tex in found.groupdict().items() if tex)
     element = "DisplayMath" if kind in ("block", "bracket") else "InlineMath"
-    return f'<span data-element="{element}" data-whole="{escape(unescape(tex))}">{tex}</span>'
+    return f'<span data-element="{element}" data-whole="{escape(unescape(tex))}">{escape(unescape(tex))}</span>'
 
 
 def without_bars(markdown: str) -> str:

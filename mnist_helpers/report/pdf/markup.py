@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup, Tag
 
 from mnist_helpers.report.pdf.pictures import PAGE
 from mnist_helpers.report.pdf.pieces import warn
-from mnist_helpers.report.pdf.tables import colour_of, read_table
+from mnist_helpers.report.pdf.tables import GROUND, SHADED, bars_of, colour_of, ink_of, read_table
 
 # In Korean a section's word follows its number, and particles follow both without a blank.
 REFERENCE = re.compile(
@@ -27,7 +27,11 @@ EMBEDDED = {  # what paper cannot show: its name, and what to do
 }
 # pandoc would want a picture, or drop the words
 RENAMED = {"figure": "div", "figcaption": "p", "textarea": "span", "kbd": "code"}
-CENTRED = "center, [align=center], [style*='text-align:center'], [style*='text-align: center']"
+HEADING = re.compile("^h[1-6]$")
+BLOCKS = ["center", "div", "p", *(f"h{level}" for level in range(1, 7)), "pre", "ul", "ol", "blockquote", "section"]
+PLACED = f"center, :is({', '.join(BLOCKS)}):is([align], [style*='text-align' i])"
+OTHERS = "table, thead, tbody, tr, td, th, caption, img, hr"  # tables read their own
+COLOURED = f"font[color], :is([style*='color' i], [style*='background' i]):not({OTHERS})"
 
 
 def mend(html: str, add: Callable[[dict], int], where: str, anchor: Callable[[str], str | None] | None = None) -> str:
@@ -39,12 +43,7 @@ def mend(html: str, add: Callable[[dict], int], where: str, anchor: Callable[[st
     html = re.sub(r"</br\s*>", "<br>", CONTROL.sub("", html))  # as browsers read it
     soup = BeautifulSoup(re.sub(r"(?is)<svg\b.*?</svg>", _drawing, html), "html.parser")
     _read_styles(soup)
-    for tag in soup.select(UNSEEN):
-        tag.decompose()
-    for tag in soup.select(",".join(RENAMED)):
-        tag.name = RENAMED[tag.name]
-    for tag in soup.select("summary"):
-        tag.name = tag.wrap(soup.new_tag("p")) and "strong"
+    _tidy(soup)
     for code in soup.select("code:not(pre *)"):
         code["data-whole"] = code.text  # in the text pandoc takes several blanks as one
     for tag in soup.select(",".join(EMBEDDED)):
@@ -55,12 +54,32 @@ def mend(html: str, add: Callable[[dict], int], where: str, anchor: Callable[[st
         name = tag.attrs.pop("id", None) or tag.attrs.pop("name", "")  # pandoc would take it for its own
         label = anchor and anchor(name)
         if label:  # in a heading it would be in the outline too
-            (tag.find_parent(re.compile("^h[1-6]$")) or tag).insert_before(_mark(f"#metadata(none)<{label}>"))
+            (tag.find_parent("pre") or tag.find_parent(HEADING) or tag).insert_before(
+                _mark(f"#metadata(none)<{label}>")
+            )
         if tag.name == "a" and not tag.contents:
             tag.decompose()
+    if any(SHADED.search(tag["style"]) and not bars_of(tag["style"]) for tag in soup.select("td[style], th[style]")):
+        warn(where, "has cells of a table with a shading or picture, which paper leaves out", "Colour them evenly")
     for table in reversed(soup.select("table")):  # the innermost first
         table.replace_with(*_drawn(table, add))
     return str(soup)
+
+
+def _tidy(soup: BeautifulSoup) -> None:
+    """Names that pandoc knows, and nothing that a reader does not see."""
+    for tag in soup.select(UNSEEN):
+        tag.decompose()
+    for tag in soup.select(",".join(RENAMED)):
+        tag.name = RENAMED[tag.name]
+    for tag in soup.select("summary"):
+        tag.name = tag.wrap(soup.new_tag("p")) and "strong"
+    for tag in soup.select("pre br"):
+        tag.replace_with("\n")
+    for numbered in soup.select("ol"):  # after another one, in this cell or before it, Typst would count on
+        before = next((part for part in numbered.previous_siblings if not isinstance(part, str) or part.strip()), None)
+        if (before is None and numbered.parent is soup) or getattr(before, "name", "") == "ol":
+            numbered.insert_before(_mark("#v(0pt)", "pre"))
 
 
 def _mark(typst: str, element: str = "code") -> Tag:
@@ -104,18 +123,41 @@ def _link_references(soup: BeautifulSoup) -> None:
 
 
 def _paint(soup: BeautifulSoup) -> None:
-    """Words in colour, what stands in the middle, and boxes such as <div class="alert alert-info">."""
-    for tag in soup.select("font[color], span[style*='color']"):
-        if colour := colour_of(f"color: {tag['color']}" if tag.get("color") else tag["style"], "color"):
-            tag.insert(0, _mark(f'#text(fill: rgb("{colour}"))['))
-            tag.append(_mark("];"))
-    for tag in soup.select(f":is({CENTRED}):not(table, table *)"):
-        tag.insert_before(_mark("#align(center)[", "pre"))
-        tag.insert_after(_mark("]", "pre"))
+    """Words in colour, what stands in the middle or right, and boxes such as <div class="alert alert-info">.
+
+    Code stays letter by letter: Typst would show the marks.
+    """
+    for tag in soup.select(f":is({COLOURED}):not(pre *, code, code *)"):
+        given = tag.get("style", "")
+        grounds = [colour_of(above.get("style", ""), GROUND) for above in (tag, *tag.parents)]
+        if colour := ink_of(f"color: {tag.get('color', '')}; {given}", any(grounds)):
+            _surround(tag, f'#text(fill: rgb("{colour}"))')
+        if grounds[0]:
+            _surround(tag, f'#ground("{grounds[0]}", {str(tag.name in BLOCKS).lower()})')
+    for tag in soup.select(f":is({PLACED}):not(table *, pre *, code *)"):
+        side = re.search(r"text-align:\s*(\w+)", tag.get("style", ""), re.I)
+        side = side[1] if side else tag.get("align", "center" if tag.name == "center" else "")
+        if side.lower() in ("left", "center", "right"):
+            _surround(tag, f"#align({side.lower()})")
     for tag in soup.select("div.alert"):
         kind = next((name[6:] for name in tag["class"] if name.startswith("alert-") and name != "alert-block"), "info")
         tag.insert(0, _mark(f'#alert("{kind}")[', "pre"))
         tag.append(_mark("]", "pre"))
+
+
+def _surround(tag: Tag, typst: str) -> None:
+    """Typst's function around a tag, and around the heading that is nothing else: the outline has no marks then."""
+    heading = tag.find_parent(HEADING)
+    if heading and (tag.name in BLOCKS or heading.get_text(strip=True) == tag.get_text(strip=True)):
+        tag.name = "span" if tag.name in BLOCKS else tag.name  # a heading holds no paragraphs
+        tag = heading
+    if tag.name in BLOCKS:
+        tag.insert_before(_mark(f"{typst}[", "pre"))
+        tag.insert_after(_mark("]", "pre"))
+    else:
+        element = "pre" if tag.find(BLOCKS) or tag.name == "li" else "code"
+        tag.insert(0, _mark(f"{typst}[", element))
+        tag.append(_mark("]" if element == "pre" else "];", element))
 
 
 def _drawn(table: Tag, add: Callable[[dict], int]) -> list[Tag]:

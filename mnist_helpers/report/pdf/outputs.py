@@ -1,7 +1,8 @@
 """What a cell's outputs give to the document: what JupyterLab shows of each, or a box that says what it was.
 
-Warnings and logs, printed to stderr, are shown, as there. Left out without a word is what says nothing: a progress bar,
-which is over; the value of a call that plots, or of interact(), which is seen itself; a script that loads a library.
+Warnings and logs, printed to stderr, are shown, as there. Left out without a word is what says nothing: a progress bar
+that is over, and tells no more than that; the value of a call that plots, or of interact(), which is seen itself; a
+script that loads a library.
 """
 
 import ast
@@ -37,12 +38,23 @@ INTERACTIVE = (
 )
 SCRIPTED = "|".join(sign for sign, *_ in INTERACTIVE[:-1]) + r"|holoviews_exec|javascript|geo\+json"
 LOADERS = r"bk-notebook-logo|bokehjs_load"  # they load a library, and show nothing that matters
-# the last state of a progress bar of tqdm, printed or as a widget; when it is over, it says nothing
-BAR = re.compile(r"^.*(?:\d+%\|[^|\n]*\| *\S+/\S+ \[|\d+it \[\d+:\d+|(?:Int|Float)Progress\().*\n?", re.M)
+# a line with a bar of tqdm that is over: all of it done, and no number before or after it but times
+OVER = re.compile(
+    r"^(?![^|\n]*(?:\d\.\d|=))[^|\n]*\b100%\|[█#]*\| *(\S+)/\1"
+    r"(?: \[[\d:]+(?:<[\d:]+)?(?:, *[\d.]+ ?[^\s,=\]]+/[^\s,=\]]+)?\])?[ \t]*(?:\n|\Z)",
+    re.M,
+)
+BAR = re.compile(r"\|[^|\n]*\| *\S+/\S+ \[|\d+it \[\d+:\d+")
+# a bar's widget as a cell first showed it: the notebook does not say what became of it
+BEGUN = re.compile(r"\b0%\|[^|\n]*\| *0\S*/\S+ \[00:00<\?|\b0it \[00:00|(?:Int|Float)Progress\(")
 STRING = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
 # objects that plotting and displaying give, which have their pictures; those of others are results
 NAMES = r"matplotlib|seaborn|mpl_toolkits|IPython|Axes|Figure|\w*Container|a list of|function"
 OBJECT = re.compile(rf"<(?={NAMES})(?:{STRING}|<[^<>\n]*>|[^<>'\"\n])*>|\b(?:Text|Axes)\((?:{STRING}|[^()'\"\n])*\)")
+# calls that give the limits or counts of what they draw
+DRAWING = re.compile(
+    r"(?:plt|axe?s?|axs)(?:\[.*\])?\.(?:axis|[xyz]lim|[xyz]ticks|set_\w+|hist|hist2d|bar|barh|boxplot|pie)"
+)
 # what lists of objects, and plt.hist, put around
 AROUND = re.compile(r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]")
 
@@ -50,13 +62,15 @@ AROUND = re.compile(r"array\([^()]*\)|None|'\w+':|\.\.\.|[\[\](){},\s]")
 def output_parts(output: NotebookNode, source: str, folder: Path, where: str) -> list[dict]:
     """The arguments of the Pieces that an output gives: none for a caption, a bar, or what plotting returns."""
     if output.output_type == "stream":
-        return printed(BAR.sub("", output.text), output.name)
+        return printed(OVER.sub("", output.text), output.name)
     if output.output_type == "error":  # of a cell that was to fail
         return printed("\n".join(output.traceback) or f"{output.ename}: {output.evalue}", "stderr")
     data, about, text = output.data, output.metadata.get("report", {}), output.data.get("text/plain", "")
     kinds, html = " ".join(data), data.get("text/html", "")
-    if about.get("role") in ("caption", "title") or re.search(LOADERS, kinds + html) or BAR.search(text):
+    if about.get("role") in ("caption", "title") or re.search(LOADERS, kinds + html):
         return []
+    if "widget-view" in kinds and (BAR.search(text) or BEGUN.search(text)):
+        return [] if BEGUN.search(text) else printed(OVER.sub("", text))
     soup = BeautifulSoup(html, "html.parser")
     moving = bool([tag.extract() for tag in soup.select("script")])
     hides = [tag.extract() for tag in soup.select(HIDDEN)]
@@ -83,9 +97,29 @@ def output_parts(output: NotebookNode, source: str, folder: Path, where: str) ->
 
 def printed(text: str, stream: str = "stdout") -> list[dict]:
     """Printed text: without colour codes, as wide as the page."""
-    text = wrap(CONTROL.sub("", strip_ansi(text)).expandtabs().strip("\n"))
+    text = re.sub(r"\x08+(?=\n|\Z)", "", strip_ansi(text))
+    while (shorter := re.sub(r"[^\n\x08]\x08", "", text)) != text:  # a backspace, as Keras 2 writes for its bars
+        text = shorter
+    text = wrap(CONTROL.sub("", text).expandtabs().strip("\n"))
     long = sum(len(line) // WIDTH + 1 for line in text.splitlines()) > LINES
     return [{"item": {"kind": "output", "text": text, "long": long, "stream": stream}}] if text.strip() else []
+
+
+def bar_text(model: str, models: dict) -> str | None:
+    """The last state of a bar of widgets, as it would be printed; None for any other widget, or without its state.
+
+    models: those that the notebook has kept, with their states.
+    """
+    names = models.get(model, {}).get("state", {}).get("children", [])
+    parts = [models.get(name.removeprefix("IPY_MODEL_"), {}) for name in names]
+    bar = next((part["state"] for part in parts if part.get("model_name", "").endswith("ProgressModel")), None)
+    if bar is None:
+        return None
+    words = [BeautifulSoup(str(part.get("state", {}).get("value", "")), "html.parser").get_text() for part in parts]
+    place = [part.get("state") for part in parts].index(bar)
+    done = round(10 * float(bar.get("value", 0)) / (float(bar.get("max", 100)) or 1))
+    before, after = "".join(words[:place]) + bar.get("description", ""), "".join(words[place + 1 :])
+    return " ".join(f"{before.strip()}|{'█' * done:10}| {after.strip()}".split("\xa0"))
 
 
 def _interactive(kinds: str, html: str, soup: BeautifulSoup) -> tuple[str, str] | None:
@@ -131,8 +165,7 @@ def _ends_with_plotting(source: str) -> bool:
     """True where the cell's value is that of a call such as plt.axis("off"), which is no result; plt.xlim() asks."""
     try:
         call = ast.parse(re.sub("^[%!].*", "", source, flags=re.M)).body[-1].value
-        called = re.fullmatch(r"(?:plt|axe?s?|axs)(?:\[.*\])?\.(\w+)", ast.unparse(call.func))
-        return bool(called and (call.args or call.keywords)) and not called[1].startswith(("get_", "im"))
+        return bool(DRAWING.fullmatch(ast.unparse(call.func)) and (call.args or call.keywords))
     except (SyntaxError, IndexError, AttributeError):
         return False
 

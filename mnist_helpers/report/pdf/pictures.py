@@ -17,7 +17,7 @@ PAGE = (163 / 25.4, 205 / 25.4)  # inches of a page that a picture may take
 SMALL = 100_000  # bytes; JPEG is of no use below
 MOVING = ("GIF", "PNG", "WEBP")  # a phone's JPEG has several pictures too, of which one is meant
 PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # others, such as 16 bits, lose by a change
-BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError, pypdfium2.PdfiumError)
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, pypdfium2.PdfiumError)
 
 
 def put_beside(item: dict, piece: Piece, target: Path) -> dict:
@@ -41,6 +41,9 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
         with urlopen(file) if file.startswith("data:") else (piece.folder / file).open("rb") as opened:
             content = opened.read()
         content, suffix, width, moves = prepare(content, item["width"], item.get("height"), item.get("room", PAGE[0]))
+    except Image.DecompressionBombError:
+        warn(piece.where, f"shows a picture that is too large, {shown}", "Save it with fewer pixels")
+        return item
     except BROKEN:
         warn(piece.where, f"shows a picture that is damaged, {shown}", "Save it again as PNG or JPEG")
         return item

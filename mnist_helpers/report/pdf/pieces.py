@@ -11,7 +11,7 @@ from mnist_helpers.report.pdf.tables import wrap
 
 
 class PdfError(ConversionException, ValueError):
-    """Notebooks that cannot become a PDF, or one for Colab; the message names chapter and cell, and the remedy."""
+    """Notebooks that cannot become a PDF, or one for Colab; the message names notebook and cell, and the remedy."""
 
     exit_code = 2
 
@@ -25,7 +25,7 @@ class PdfWarning(UserWarning):
 
 
 def warn(where: str, what: str, advice: str) -> None:
-    """Such as warn("chapter 03_own, cell 4", "shows a GIF, of which paper has the first picture", "Save it as PNG")."""
+    """Such as warn("notebook 03_own, cell 4", "shows a GIF: paper has its first picture", "Save it as PNG")."""
     warnings.warn(f"{where} {what}. {advice}.", PdfWarning, stacklevel=2)
 
 
@@ -43,7 +43,7 @@ class Piece:
 
     @property
     def where(self) -> str:
-        return f"chapter {self.chapter}, cell {self.cell}" if self.cell else "the report"
+        return f"notebook {self.chapter}, cell {self.cell}" if self.cell else "the report"
 
     @property
     def is_source(self) -> bool:

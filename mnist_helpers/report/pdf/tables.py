@@ -14,6 +14,8 @@ NUMBER = re.compile(r"[-+−±]?[\d,]+(\.\d+)?(e[-+]?\d+)?( ?%)?")
 # points of text: how many characters a row of the page holds at that size
 SIZES = ((9.4, 100), (8.6, 111), (7.8, 124), (7.0, 140), (6.2, float("inf")))
 MISSING = ("", "–", "NaN", "nan", "inf", "None", "NaT", "<NA>")
+SHADED = re.compile(r"gradient\(|background(?:-image)?:[^;]*url\(")
+GROUND = "background(?:-color)?"
 HEADER = 12  # characters that a column's name may ask for, whatever is below it
 WIDEST = 158  # characters of a row at the smallest size
 ROWS = 16  # lines of a table: a longer one may break over pages
@@ -56,20 +58,46 @@ def _cell(tag: Tag) -> dict:
     text = re.sub(r"(?<!\S)-(?=\d)", "−", text)  # a minus sign, as in the text
     if tag.find(True):  # as wide as it will look: of LaTeX a command is a letter
         text = re.sub(r"\\[A-Za-z]+|[{}^_$]|#\w+\(.*?\)", "", text)
-    style = tag.get("style", "")
-    side = re.search("text-align: *(left|center|right)", style)
+    style = f"{tag.parent.get('style', '')};{tag.get('style', '')}"
+    side = re.search("text-align: *(left|center|right)", style) or re.fullmatch(
+        "(left|center|right)", tag.get("align", "")
+    )
     more = {"tag": tag if tag.find(True) else None, "side": side and side[1]}
-    more |= {"fill": colour_of(style, "background-color"), "ink": colour_of(style, "color")}
+    fill, bars = colour_of(style, GROUND), bars_of(style)
+    more |= {"fill": fill, "bars": bars, "ink": ink_of(style, bool(fill and not bars))}
     return {"text": text, **spans, **{key: value for key, value in more.items() if value}}
 
 
 def colour_of(style: str, key: str) -> str | None:
     """A colour of CSS, such as #ff0000; None where there is none."""
-    found = re.search(rf"(?:^|;)\s*{key}:\s*([^;]+)", style)
-    try:
-        return found and "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(found[1].strip()))
-    except ValueError:  # such as var(--pst)
-        return None
+    found = re.findall(rf"(?:^|;)\s*{key}\s*:\s*([^;!]+)", style, re.I)
+    for value in reversed(found):  # the last counts
+        try:
+            return "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(value.strip()))
+        except ValueError:  # such as var(--pst)
+            continue
+    return None
+
+
+def ink_of(style: str, ground: bool) -> str | None:
+    """The colour of words; None for a light one that has no ground, and would not be seen on paper."""
+    ink = colour_of(style, "color")
+    return ink if ink and (ground or min(ink[1::2]) < "c") else None
+
+
+def bars_of(style: str) -> list[tuple[str, float]] | None:
+    """The bar of pandas in a cell, as colours and the percents of the width where they begin or end, from the left."""
+    found = re.findall(r"linear-gradient\(90deg,((?:[^()]|\([^()]*\))*)\)", style)
+    stops = re.split(r",(?![^()]*\))", found[-1]) if found else []
+    bars = []
+    for stop in stops:
+        parts = re.fullmatch(r"\s*(.+?)\s+([\d.]+)%\s*", stop)
+        colour = parts and ("#ffffff00" if parts[1] == "transparent" else colour_of(f"color: {parts[1]}", "color"))
+        if not colour:
+            return None
+        bars.append((colour, max(bars[-1][1] if bars else 0, min(float(parts[2]), 100))))
+    # Typst wants the ends to be told
+    return [(bars[0][0], 0), *bars, (bars[-1][0], 100)] if bars else None
 
 
 def _unspanned(rows: list[list[dict]], columns: int) -> list[list[dict]]:
