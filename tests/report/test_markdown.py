@@ -3,8 +3,8 @@
 import io
 
 import pytest
-from alone import export, export_all
-from nbformat.v4 import new_markdown_cell
+from alone import export, export_all, ran, shown
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from PIL import Image
 from pypdf import PdfReader
 
@@ -243,3 +243,34 @@ def test_sizes_of_pictures(tmp_path):
     page = 163 / 25.4 * 72
     widths = [right - left for left, _, right, _ in found]
     assert widths == pytest.approx([page, page / 2, 144, 144, page / 4, page], abs=0.5)
+
+
+KOREAN = "한국어 글이 길게 이어지고 정확도는 99.02 %, CNN은 더 높다 " * 150
+PLACES = {
+    "a paragraph": [new_markdown_cell(KOREAN)],
+    "a list": [new_markdown_cell(f"- {KOREAN}")],
+    "a heading": [new_markdown_cell(f"{KOREAN}\n---\n")],
+    "a table": [new_markdown_cell(f"| a | b |\n|---|---|\n| {KOREAN} | c |")],
+    "a box": [new_markdown_cell(f'<div class="alert alert-info">{KOREAN}</div>')],
+    "code": [new_markdown_cell(f"`{KOREAN}`\n\n```\n{KOREAN}\n```")],
+    "printed": [ran(new_output("stream", text=KOREAN))],
+    "a caption": [ran(shown(text_html=f"<table><caption>{KOREAN}</caption><tr><td>1</td></tr></table>"))],
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_hundreds_of_korean_words_and_units_are_set(place, tmp_path):
+    paper = export(tmp_path, *PLACES[place])
+    assert paper.text.replace(" ", "").count("이어지고정확도는") >= 150 and paper.warnings == []
+
+
+def test_a_line_longer_than_a_page_goes_on_over_pages(tmp_path):
+    words = [f"{i}.{i % 7}{i % 9}" for i in range(2500)]
+    line = " ".join(words)
+    cells = {"out": ran(new_output("stream", text=line)), "err": ran(new_output("stream", name="stderr", text=line))}
+    cells |= {"fence": new_markdown_cell(f"```\n{line}\n```")}
+    cells |= {"code": new_code_cell(line, execution_count=1)}
+    for name, cell in cells.items():
+        (tmp_path / name).mkdir()
+        paper = export(tmp_path / name, cell, code="show")
+        assert set(words) <= set(paper.text.split()), name

@@ -21,6 +21,7 @@ from mnist_helpers.report.pdf.pieces import Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
 
 SPELLED = {"c#": "cs", "c++": "cpp", "f#": "fs"}  # languages, as Typst has them
+PARTICLE = re.compile(r"[0-9A-Za-z.,%-]*[0-9A-Za-z%][가-힣]{1,2}")  # 99.02%의, CNN은
 WIDEST = 80  # em of a formula: the page has 44, so that its letters would be half as large
 
 
@@ -100,6 +101,7 @@ class Document:
         top = 1 if self.piece.chapter.startswith("00_") else 0  # the title stands for its level 1
         self.level = min(max(level - top, 1), self.level + 1)  # an accessible document leaves no level out
         item = {"level": self.level, "number": number, "anchor": anchor, "listed": "unlisted" not in classes}
+        item["length"] = len(words)
         return Para([RawInline("typst", f"#section({self.add(item)})["), *inlines, RawInline("typst", "]")])
 
     def mend(self, key, value, _format, _meta):
@@ -113,6 +115,8 @@ class Document:
             return RawInline("typst", self._formula(*read(about)))
         if key == "Math":  # from MathML
             return RawInline("typst", self._formula(value[1], value[0]["t"] == "DisplayMath"))
+        if key in ("Para", "Plain"):
+            return _with_units(key, value)
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
@@ -202,7 +206,23 @@ def _as_written(word: str) -> list[dict] | None:
         part = re.sub(r"^(\(?)-(?=\d)", r"\1−", part)  # Typst sees this only after a blank
         signs = re.fullmatch(r"[-.?]{2,}", part)
         found.append(RawInline("typst", re.sub(".", r"\\\g<0>", part)) if signs else Str(part))
-    return found if found != [Str(word)] else None
+    if found != [Str(word)]:
+        return found
+    whole = PARTICLE.search(word)  # no line begins with a particle; what follows comes here again
+    if not whole or len(word) > 60:
+        return None
+    before, after = word[: whole.start()], word[whole.end() :]
+    return [Str(before), RawInline("typst", f'#box("{whole[0]}");'), Str(after)]
+
+
+def _with_units(key: str, inlines: list[dict]) -> dict | None:
+    """A paragraph in which no line begins with the sign of per cent; None where it has none."""
+    around = zip(inlines, inlines[1:], inlines[2:], strict=False)
+    texts = [(str(before.get("c")), space["t"], str(after.get("c"))) for before, space, after in around]
+    places = {i for i, (a, b, c) in enumerate(texts, 1) if b == "Space" and a[-1:].isdigit() and c.startswith("%")}
+    return (
+        {"t": key, "c": [Str("\u00a0") if i in places else part for i, part in enumerate(inlines)]} if places else None
+    )
 
 
 def _name(reference: re.Match) -> str:

@@ -16,7 +16,7 @@ import typst
 from PIL import Image, ImageOps
 
 from mnist_helpers.report.pdf.document import to_typst
-from mnist_helpers.report.pdf.fonts import font_files, font_folders
+from mnist_helpers.report.pdf.fonts import font_files, font_folders, small_hangul
 from mnist_helpers.report.pdf.pieces import PandocError, PdfError, Piece, show_sources
 from mnist_helpers.report.pdf.signs import HALVES, name_signs, refused_signs
 from mnist_helpers.report.settings import Settings
@@ -62,6 +62,8 @@ def _write(pieces: list[Piece], report: dict, build: Path, bibliography: Path) -
     (build / "report.json").write_text(data, encoding="utf-8")
     for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
         shutil.copy(path, build)
+    for name, content in small_hangul().items():
+        (build / name).write_bytes(content)
     shutil.copy(bibliography, build / "references.bib")
     (build / "main.typ").write_text('#import "template.typ": *\n#show: report\n' + body, encoding="utf-8")
 
