@@ -21,8 +21,10 @@ from mnist_helpers.report.pdf.pieces import Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
 
 SPELLED = {"c#": "cs", "c++": "cpp", "f#": "fs"}  # languages, as Typst has them
-PARTICLE = re.compile(r"[0-9A-Za-z.,%-]*[0-9A-Za-z%][가-힣]{1,2}")  # 99.02%의, CNN은
-WIDEST = 80  # em of a formula: the page has 44, so that its letters would be half as large
+PARTICLE = re.compile(r"([−0-9A-Za-z.,%-]{0,30}[0-9A-Za-z%][가-힣]{1,2})")  # 99.02%의, CNN은
+ROOM = 44, 57  # em of a page, which no formula is larger than
+WIDE = 12  # em of a formula in a line that ends before it
+LEAST = 0.6  # of a formula's size, below which it is hard to read
 
 
 def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str, list[dict], list[str]]:
@@ -116,7 +118,7 @@ class Document:
         if key == "Math":  # from MathML
             return RawInline("typst", self._formula(value[1], value[0]["t"] == "DisplayMath"))
         if key in ("Para", "Plain"):
-            return _with_units(key, value)
+            return self._paragraph(key, value)
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
@@ -130,6 +132,22 @@ class Document:
             return self._picture(value[2][0], stringify(Para(value[1])), about)
         return _as_written(value) if key == "Str" else None
 
+    def _paragraph(self, key: str, inlines: list[dict]) -> dict:
+        """A paragraph in which no line begins with the sign of per cent, and none is stretched before what is wide."""
+        around = zip(inlines, inlines[1:], inlines[2:], strict=False)
+        texts = [(str(before.get("c")), space["t"], str(after.get("c"))) for before, space, after in around]
+        units = {i for i, (a, b, c) in enumerate(texts, 1) if b == "Space" and a[-1:].isdigit() and c.startswith("%")}
+        found = [Str("\u00a0") if i in units else part for i, part in enumerate(inlines)]
+        marked = any(part["t"] == "Code" and "typst" in dict(part["c"][0][2]) for part in inlines)  # may end a cell
+        if not marked and any(map(self._is_wide, inlines)):
+            found = [RawInline("typst", "#[#set par(justify: false);"), *found, RawInline("typst", "]")]
+        return {"t": key, "c": found}
+
+    def _is_wide(self, inline: dict) -> bool:
+        about = dict(inline["c"][0][2]) if inline["t"] == "Span" else {}
+        widths = self.formulas.widths(self.piece.chapter, *read(about)) if "whole" in about else []
+        return inline["t"] == "Image" or max(widths, default=0) > WIDE
+
     def _formula(self, tex: str, display: bool) -> str:
         """A formula, with its LaTeX as alternative text; one that cannot be read as that alone, with a warning."""
         found = self.formulas.take(self.piece.chapter, tex, display)
@@ -140,8 +158,10 @@ class Document:
         elif not found:
             return ""
         else:
-            if found["width"] > WIDEST:
-                warn(self.piece.where, f"has a formula that is set very small: {tex[:60]}", "Break it into lines")
+            size = min(ROOM[0] / max(found["width"], 1), ROOM[1] / max(found["height"], 1))
+            if size < LEAST:
+                what = f"has a formula that is set at {size:.0%} of its size, to fit the page: {tex[:60]}"
+                warn(self.piece.where, what, "Break it into shorter lines, or into several formulas")
             item["file"] = f"formula-{len(self.items)}.svg"
             (self.build / item["file"]).write_text(item.pop("svg"), encoding="utf-8")
         self.items.append(item)
@@ -205,24 +225,10 @@ def _as_written(word: str) -> list[dict] | None:
         part = re.sub(r"(?<=\w)'", "’", part)  # after a digit Typst would make a prime of it
         part = re.sub(r"^(\(?)-(?=\d)", r"\1−", part)  # Typst sees this only after a blank
         signs = re.fullmatch(r"[-.?]{2,}", part)
-        found.append(RawInline("typst", re.sub(".", r"\\\g<0>", part)) if signs else Str(part))
-    if found != [Str(word)]:
-        return found
-    whole = PARTICLE.search(word)  # no line begins with a particle; what follows comes here again
-    if not whole or len(word) > 60:
-        return None
-    before, after = word[: whole.start()], word[whole.end() :]
-    return [Str(before), RawInline("typst", f'#box("{whole[0]}");'), Str(after)]
-
-
-def _with_units(key: str, inlines: list[dict]) -> dict | None:
-    """A paragraph in which no line begins with the sign of per cent; None where it has none."""
-    around = zip(inlines, inlines[1:], inlines[2:], strict=False)
-    texts = [(str(before.get("c")), space["t"], str(after.get("c"))) for before, space, after in around]
-    places = {i for i, (a, b, c) in enumerate(texts, 1) if b == "Space" and a[-1:].isdigit() and c.startswith("%")}
-    return (
-        {"t": key, "c": [Str("\u00a0") if i in places else part for i, part in enumerate(inlines)]} if places else None
-    )
+        parts = PARTICLE.split(part)  # no line begins with a particle
+        boxes = [RawInline("typst", f'#box("{words}");') if i % 2 else Str(words) for i, words in enumerate(parts)]
+        found += [RawInline("typst", re.sub(".", r"\\\g<0>", part))] if signs else boxes
+    return found if found != [Str(word)] else None
 
 
 def _name(reference: re.Match) -> str:
