@@ -1,12 +1,14 @@
 """Markdown of every kind that students write, as JupyterLab shows it: each source is a notebook of its own."""
 
 import io
+import re
 
 import pytest
 from alone import export, export_all, ran, shown
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from PIL import Image
 from pypdf import PdfReader
+from pypdfium2 import PdfDocument
 
 LONG, ADDRESS = "name_" * 20 + "end", "https://colab.research.google.com/drive/1UCpCjygUIcFo" + "abcdefgh0123" * 9
 NUMBERS = " | ".join(["0.01234567"] * 13)
@@ -274,3 +276,16 @@ def test_a_line_longer_than_a_page_goes_on_over_pages(tmp_path):
         (tmp_path / name).mkdir()
         paper = export(tmp_path / name, cell, code="show")
         assert set(words) <= set(paper.text.split()), name
+
+
+def test_a_heading_that_is_a_formula_or_a_picture_has_it_in_the_outline(tmp_path):
+    Image.new("RGB", (40, 20), "green").save(tmp_path / "x.png")
+    lines = ["# A", r"## $\alpha$", "## 2. $x$", "## ![로고](x.png)", "## ![](x.png)", "## 3. **b** $y$", "## `code`"]
+    paper = export(tmp_path, *map(new_markdown_cell, [*lines, "## <font color='red'>red</font>", "## 🎉"]))
+    outline = str(PdfReader(io.BytesIO(paper.pdf)).outline)
+    titles = [title.strip() for title in re.findall("'/Title': '(.*?)'", outline)]
+    assert titles[-8:][:7] == [r"\\alpha", "2. x", "로고", "3. b", "code", "red", "🎉"]
+    assert len(paper.pictures) == 2 and paper.warnings == []
+    words = PdfDocument(paper.pdf)[0].get_textpage()
+    heights = [words.get_charbox(words.search(word).get_next()[0], loose=True) for word in ("code", "red")]
+    assert heights[0][3] - heights[0][1] > 0.7 * (heights[1][3] - heights[1][1])

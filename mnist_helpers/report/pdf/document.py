@@ -93,9 +93,9 @@ class Document:
         if block["t"] != "Header":
             return block
         level, (_, classes, _), inlines = block["c"]
-        words = stringify(Para(inlines)).strip()
-        if not words:
-            return Para([])
+        words = _words(inlines)
+        if not words:  # a picture, or nothing
+            return Para(inlines)
         anchor = f"section-{len(self.items)}"
         number = self._number(level, words, anchor)
         number = number if inlines[0] == Str(number) else None  # one in bold letters stays with the words
@@ -103,8 +103,12 @@ class Document:
         top = 1 if self.piece.chapter.startswith("00_") else 0  # the title stands for its level 1
         self.level = min(max(level - top, 1), self.level + 1)  # an accessible document leaves no level out
         item = {"level": self.level, "number": number, "anchor": anchor, "listed": "unlisted" not in classes}
-        item["length"] = len(words)
-        return Para([RawInline("typst", f"#section({self.add(item)})["), *inlines, RawInline("typst", "]")])
+        read = _words(inlines, drawn=False)
+        item |= {
+            "length": len(words),
+            "unread": "" if re.search(r"[^\W\d]", read) else _words(inlines)[len(read) :].strip(),
+        }
+        return Para([RawInline("typst", f"#section({self.add(item)})[#[]"), *inlines, RawInline("typst", "]")])
 
     def mend(self, key, value, _format, _meta):
         """What takes the place of an element of pandoc's tree; None leaves it as it is."""
@@ -112,7 +116,9 @@ class Document:
         if "piece" in about:
             self.piece = self.pieces[int(about["piece"])]
         if "typst" in about:
-            return (RawInline if key == "Code" else RawBlock)("typst", value[1])
+            if key == "CodeBlock":
+                return RawBlock("typst", value[1])
+            return RawInline("typst", value[1] + ("#[]" if value[1].endswith("[") else ""))  # then 1. begins no list
         if key == "Span" and "whole" in about:
             return RawInline("typst", self._formula(*read(about)))
         if key == "Math":  # from MathML
@@ -216,6 +222,16 @@ class Document:
             if known or not any((place / path).exists() for place in places):
                 warn(self.piece.where, f"links to {url or 'nothing'}, which does not exist", "Mend the link")
         return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "];")] if label else inlines
+
+
+def _words(inlines: list[dict], drawn: bool = True) -> str:
+    """The text of a heading; drawn: with that of formulas and pictures."""
+
+    def unread(key, value, _format, _meta) -> list | None:
+        about = dict(value[0][2]) if key in ("Code", "Image", "Span") else {}
+        return [] if "typst" in about or (not drawn and (key == "Image" or "element" in about)) else None
+
+    return stringify(Para(walk(inlines, unread, "typst", {}))).strip()
 
 
 def _as_written(word: str) -> list[dict] | None:
