@@ -49,7 +49,7 @@ def export(folder: Path, *cells: dict, strict: bool = False, code: str = "hide")
         for left, bottom, right, _ in [box for box in boxes if box[0] < box[2]] + pictures:
             assert left > 50 and right < width - 50 and bottom > 20
         lines = words.get_text_range().replace("\ufffe", "-").splitlines()
-        head, foot = (lines[0].startswith("LeNet-5 and a") and texts != []), lines[-1].isdigit()
+        head, foot = (lines[0] == document.get_metadata_value("Title") and texts != []), lines[-1].isdigit()
         texts += lines[head : len(lines) - foot]
     text = " ".join(" ".join(texts).split())
     return Paper(re.sub("( References)? How this was made .*", "", text), warnings, pictures, pdf)
@@ -57,7 +57,7 @@ def export(folder: Path, *cells: dict, strict: bool = False, code: str = "hide")
 
 def export_all(folder: Path, cases: dict[str, list[dict]]) -> dict[str, Paper]:
     """Text and warnings of each case, of one notebook with all of them."""
-    cells, first = [], []
+    cells, first = [new_markdown_cell("# Cases")], []
     for index, own in enumerate(cases.values()):
         cells.append(new_markdown_cell(MARK.format(index)))
         first.append(len(cells) + 1)

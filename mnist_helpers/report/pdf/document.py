@@ -19,20 +19,23 @@ from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
 from mnist_helpers.report.pdf.pictures import PAGE, SCREEN, put_beside
 from mnist_helpers.report.pdf.pieces import Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
+from mnist_helpers.report.pdf.words import as_written, words_of
 
 SPELLED = {"c#": "cs", "c++": "cpp", "f#": "fs"}  # languages, as Typst has them
-PARTICLE = re.compile(r"([−0-9A-Za-z.,%-]{0,30}[0-9A-Za-z%][가-힣]{1,2})")  # 99.02%의, CNN은
 ROOM = 44, 57  # em of a page, which no formula is larger than
 WIDE = 12  # em of a formula in a line that ends before it
 LEAST = 0.6  # of a formula's size, below which it is hard to read
 
 
-def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str, list[dict], list[str]]:
+def to_typst(
+    pieces: list[Piece], build: Path, bibliography: Path, own_title: bool = False
+) -> tuple[str, list[dict], list[str]]:
     """The body of the Typst document, the items that it draws, and each reference by number that leads nowhere.
 
-    build: the folder that pictures are put into; bibliography: the BibTeX file of what is cited.
+    build: the folder that pictures are put into; bibliography: the BibTeX file of what is cited; own_title: a
+    first heading of level 1 is the document's, an item with "title".
     """
-    document = Document(pieces, build, bibliography)
+    document = Document(pieces, build, bibliography, own_title)
     tree = read_html("".join(map(document.source, range(len(pieces)))))
     document.formulas = Formulas(tree, pieces)
     tree["blocks"] = [document.section(block) for block in tree["blocks"]]
@@ -47,8 +50,9 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
 class Document:
     """The state of one conversion: items, links, formulas, and the piece that is being walked through."""
 
-    def __init__(self, pieces: list[Piece], build: Path, bibliography: Path):
-        self.pieces, self.build, self.level = pieces, build, 0
+    def __init__(self, pieces: list[Piece], build: Path, bibliography: Path, own_title: bool):
+        self.pieces, self.build, self.level, self.own_title = pieces, build, 0, own_title
+        self.top = 0  # 1 below a title that stands for a level 1
         self.items: list[dict] = []
         self.formulas: Formulas
         self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
@@ -93,22 +97,30 @@ class Document:
         if block["t"] != "Header":
             return block
         level, (_, classes, _), inlines = block["c"]
-        words = _words(inlines)
+        words = words_of(inlines)
         if not words:  # a picture, or nothing
             return Para(inlines)
         anchor = f"section-{len(self.items)}"
         number = self._number(level, words, anchor)
+        if self.own_title and level == 1 and self.level == 0:
+            return self._title(inlines, anchor)
         number = number if inlines[0] == Str(number) else None  # one in bold letters stays with the words
         inlines = inlines[2:] if number else inlines  # Typst sets the number
-        top = 1 if self.piece.chapter.startswith("00_") else 0  # the title stands for its level 1
+        self.top = self.top if level > 1 else 0
+        top = 1 if self.piece.chapter.startswith("00_") else self.top
         self.level = min(max(level - top, 1), self.level + 1)  # an accessible document leaves no level out
         item = {"level": self.level, "number": number, "anchor": anchor, "listed": "unlisted" not in classes}
-        read = _words(inlines, drawn=False)
-        item |= {
-            "length": len(words),
-            "unread": "" if re.search(r"[^\W\d]", read) else _words(inlines)[len(read) :].strip(),
-        }
+        read = words_of(inlines, drawn=False)
+        item["length"] = len(words)
+        item["unread"] = "" if re.search(r"[^\W\d]", read) else words_of(inlines)[len(read) :].strip()
         return Para([RawInline("typst", f"#section({self.add(item)})[#[]"), *inlines, RawInline("typst", "]")])
+
+    def _title(self, inlines: list[dict], anchor: str) -> dict:
+        """The heading that is the document's title, which has no formulas and pictures: these stay where they are."""
+        self.own_title, self.top = False, 1
+        self.add({"title": words_of(inlines)})
+        drawn = words_of(inlines) != words_of(inlines, drawn=False)
+        return Para([RawInline("typst", f"#metadata(none)<{anchor}>"), *([Strong(inlines)] if drawn else [])])
 
     def mend(self, key, value, _format, _meta):
         """What takes the place of an element of pandoc's tree; None leaves it as it is."""
@@ -136,7 +148,7 @@ class Document:
             return self._link(value)
         if key == "Image":
             return self._picture(value[2][0], stringify(Para(value[1])), about)
-        return _as_written(value) if key == "Str" else None
+        return as_written(value) if key == "Str" else None
 
     def _paragraph(self, key: str, inlines: list[dict]) -> dict:
         """A paragraph in which no line begins with the sign of per cent, and none is stretched before what is wide."""
@@ -222,29 +234,6 @@ class Document:
             if known or not any((place / path).exists() for place in places):
                 warn(self.piece.where, f"links to {url or 'nothing'}, which does not exist", "Mend the link")
         return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "];")] if label else inlines
-
-
-def _words(inlines: list[dict], drawn: bool = True) -> str:
-    """The text of a heading; drawn: with that of formulas and pictures."""
-
-    def unread(key, value, _format, _meta) -> list | None:
-        about = dict(value[0][2]) if key in ("Code", "Image", "Span") else {}
-        return [] if "typst" in about or (not drawn and (key == "Image" or "element" in about)) else None
-
-    return stringify(Para(walk(inlines, unread, "typst", {}))).strip()
-
-
-def _as_written(word: str) -> list[dict] | None:
-    """What Typst would make other signs of: --epochs and ... stay, as do 3's and -5, which is a minus sign."""
-    found = []
-    for part in re.split(r"(-{2,}|\.{3,}|-\?)", word):
-        part = re.sub(r"(?<=\w)'", "’", part)  # after a digit Typst would make a prime of it
-        part = re.sub(r"^(\(?)-(?=\d)", r"\1−", part)  # Typst sees this only after a blank
-        signs = re.fullmatch(r"[-.?]{2,}", part)
-        parts = PARTICLE.split(part)  # no line begins with a particle
-        boxes = [RawInline("typst", f'#box("{words}");') if i % 2 else Str(words) for i, words in enumerate(parts)]
-        found += [RawInline("typst", re.sub(".", r"\\\g<0>", part))] if signs else boxes
-    return found if found != [Str(word)] else None
 
 
 def _name(reference: re.Match) -> str:
