@@ -50,7 +50,7 @@ def to_typst(
 class Document:
     """The state of one conversion: items, links, formulas, and the piece that is being walked through."""
 
-    def __init__(self, pieces: list[Piece], build: Path, bibliography: Path, own_title: bool):
+    def __init__(self, pieces: list[Piece], build: Path, bibliography: Path, own_title: bool = False):
         self.pieces, self.build, self.level, self.own_title = pieces, build, 0, own_title
         self.top = 0  # 1 below a title that stands for a level 1
         self.items: list[dict] = []
@@ -113,7 +113,8 @@ class Document:
         read = words_of(inlines, drawn=False)
         item["length"] = len(words)
         item["unread"] = "" if re.search(r"[^\W\d]", read) else words_of(inlines)[len(read) :].strip()
-        return Para([RawInline("typst", f"#section({self.add(item)})[#[]"), *inlines, RawInline("typst", "]")])
+        start = "#[]" if re.match(r"\d+\.|[-+=/]", read) else ""  # or 1. would begin a list
+        return Para([RawInline("typst", f"#section({self.add(item)})[{start}"), *inlines, RawInline("typst", "]")])
 
     def _title(self, inlines: list[dict], anchor: str) -> dict:
         """The heading that is the document's title, which has no formulas and pictures: these stay where they are."""
