@@ -1,9 +1,11 @@
 """`jupyter nbconvert --to report`, JupyterLab's export menu and `build_pdf`: executed notebooks as one PDF."""
 
 import datetime
+import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from html import escape
 from importlib.metadata import version
@@ -60,12 +62,18 @@ class ReportExporter(Exporter):
         return pdf, found
 
     def _typeset(self, notebooks: list[tuple[NotebookNode, dict]]) -> bytes:
-        """One alone is a short document with its code; several have a title page, contents and report.toml's code."""
+        """One alone is a short document with its code; several have a title page, contents and report.toml's code.
+
+        Where there is no report.toml, a document speaks for itself: with all of its code, and a title of its own.
+        """
         home = Path(notebooks[0][1]["metadata"].get("path") or ".").resolve()
-        short, language = len(notebooks) == 1, language_of(notebooks[0][1]["metadata"]["name"])
+        short, known = len(notebooks) == 1, project_path("report.toml", home).is_file()
+        names = [about["metadata"]["name"] for _, about in notebooks]
+        language = language_of(names[0], "" if known else prose_of(nb for nb, _ in notebooks))
         settings = read_settings(project_path("report.toml", home)).in_language(language)
+        settings = settings if known else replace(settings, title=", ".join(names))
         settings = replace(settings, date=settings.date or datetime.date.today().isoformat())
-        code = self.code or ("show" if short else settings.code)
+        code = self.code or ("show" if short or not known else settings.code)
         chapters, listings, made = [], [], {}
         for nb, resources in notebooks:
             about = nb.metadata.get("report", {})
@@ -77,8 +85,15 @@ class ReportExporter(Exporter):
             chapters += [piece for piece in pieces if code == "show" or piece not in own]
         pieces = [*([] if short else [Piece(raw="#contents()")]), *chapters, Piece(raw="#references()")]
         pieces += [Piece("# The code"), *listings] if code == "appendix" else []
-        pieces += how_it_was_made(made | {"source": _source(home), "date": settings.date}, language)
-        return typeset(pieces, settings, BIBLIOGRAPHY, short=short, language=language)
+        pieces += how_it_was_made(made | {"source": _source(home), "date": settings.date}, language) if known else []
+        own_title = short and not known
+        return typeset(pieces, settings, BIBLIOGRAPHY, short=short, language=language, own_title=own_title)
+
+
+def prose_of(notebooks: Iterable[NotebookNode]) -> str:
+    """What their Markdown says, without code, formulas, tags and addresses."""
+    texts = [cell.source for notebook in notebooks for cell in notebook.cells if cell.cell_type == "markdown"]
+    return re.sub(r"(?s)```.*?```|`[^`]*`|\$+[^$]*\$+|<[^>]*>|\]\([^)]*\)|https?:\S+", " ", "\n".join(texts))
 
 
 def chosen_chapters(numbers: list[int] | None) -> list[Path]:

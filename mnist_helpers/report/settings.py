@@ -83,6 +83,11 @@ def checked(values: dict, where: str) -> Settings:
     return settings
 
 
-def language_of(name: str) -> str:
-    """Of a notebook by its name: "ko" for 00_report_ko and its copies, such as 00_report_ko-Copy1, else "en"."""
-    return "ko" if re.search(r"_ko(?![a-z])", name) else "en"
+def language_of(name: str, words: str = "") -> str:
+    """Of a notebook by its name: "ko" for 00_report_ko and its copies, such as 00_report_ko-Copy1, else "en".
+
+    words: what it says; "ko" where Hangul is more than three tenths of the letters, the rest being names and terms.
+    """
+    letters = len(re.findall(r"[^\W\d_]", words))
+    korean = len(re.findall("[가-힣]", words)) > 0.3 * letters
+    return "ko" if korean or re.search(r"_ko(?![a-z])", name) else "en"

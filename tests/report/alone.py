@@ -35,21 +35,21 @@ def shown(metadata: dict | None = None, **data) -> dict:
     return new_output("display_data", data, metadata=metadata or {})
 
 
-def export(folder: Path, *cells: dict, strict: bool = False) -> Paper:
+def export(folder: Path, *cells: dict, strict: bool = False, code: str = "hide") -> Paper:
     """One notebook with these cells; nothing that it shows stands over the paper's edge."""
     path = folder / "homework.ipynb"
     nbformat.write(new_notebook(cells=list(cells)), path)
-    exporter, about = ReportExporter(strict=strict, code="hide"), {"metadata": {"name": path.stem, "path": str(folder)}}
+    exporter, about = ReportExporter(strict=strict, code=code), {"metadata": {"name": path.stem, "path": str(folder)}}
     pdf, warnings = exporter.from_notebooks([(nbformat.read(path, 4), about)])
     document, texts, pictures = PdfDocument(pdf), [], []
     for page in document:
         words, width = page.get_textpage(), page.get_width()
         boxes = [words.get_charbox(index, loose=True) for index in range(words.count_chars())]
         pictures += [thing.get_bounds() for thing in page.get_objects([FPDF_PAGEOBJ_IMAGE])]
-        for left, _, right, _ in [box for box in boxes if box[0] < box[2]] + pictures:
-            assert left > 50 and right < width - 50
+        for left, bottom, right, _ in [box for box in boxes if box[0] < box[2]] + pictures:
+            assert left > 50 and right < width - 50 and bottom > 20
         lines = words.get_text_range().replace("\ufffe", "-").splitlines()
-        head, foot = (lines[0].startswith("LeNet-5 and a") and texts != []), lines[-1].isdigit()
+        head, foot = (lines[0] == document.get_metadata_value("Title") and texts != []), lines[-1].isdigit()
         texts += lines[head : len(lines) - foot]
     text = " ".join(" ".join(texts).split())
     return Paper(re.sub("( References)? How this was made .*", "", text), warnings, pictures, pdf)
@@ -57,7 +57,7 @@ def export(folder: Path, *cells: dict, strict: bool = False) -> Paper:
 
 def export_all(folder: Path, cases: dict[str, list[dict]]) -> dict[str, Paper]:
     """Text and warnings of each case, of one notebook with all of them."""
-    cells, first = [], []
+    cells, first = [new_markdown_cell("# Cases")], []
     for index, own in enumerate(cases.values()):
         cells.append(new_markdown_cell(MARK.format(index)))
         first.append(len(cells) + 1)

@@ -255,7 +255,35 @@ def test_a_formula_is_no_wider_than_the_page_and_one_that_is_very_small_is_told(
     for strip in strips(tmp_path):
         columns = np.flatnonzero(strip.any(0))
         assert columns[0] > 100 and columns[-1] < strip.shape[1] - 100
-    assert len(found) == 1 and "cell 2 has a formula that is set very small" in found[0]
+    assert len(found) == 1 and "cell 2 has a formula that is set at 22% of its size, to fit the page" in found[0]
+
+
+WIDE = "+".join(f"x_{{{i}}}" for i in range(40))  # twice as wide as the page
+LARGE = [
+    f"in the line ${WIDE}$ here",
+    f"- ${WIDE}$",
+    f"| a | b |\n|---|---|\n| ${WIDE}$ | ${WIDE}$ |",
+    rf"$$\begin{{aligned}} a &= {WIDE} \\ b &= c \end{{aligned}} \tag{{7}}$$",
+    r"$$\begin{matrix}" + r"1 \\ ".join("x" * 90) + r"\end{matrix}$$",
+]
+
+
+@pytest.mark.parametrize("source", LARGE)
+def test_a_formula_larger_than_its_room_is_set_smaller(tmp_path, source):
+    _, found = export(tmp_path, source)
+    for page in PdfDocument(tmp_path / "out.pdf"):
+        ink = np.asarray(page.render(scale=2).to_pil().convert("L")) < 160
+        places = np.argwhere(ink[:-120])
+        assert places.min() > 60 and places[:, 1].max() < ink.shape[1] - 120 and not ink[-120:-90].any()
+    assert len(found) == 1 and "of its size, to fit the page" in found[0]
+
+
+def test_no_line_is_stretched_before_a_wide_formula(tmp_path):
+    wide = "+".join(f"x_{{{i}}}" for i in range(18))
+    _, found = export(tmp_path, f"one two ${wide}$ three four")
+    words = PdfDocument(tmp_path / "out.pdf")[0].get_textpage()
+    places = [words.get_charbox(words.search(word).get_next()[0])[0] for word in ("one", "two")]
+    assert 0 < places[1] - places[0] < 40 and found == []
 
 
 # --- signs ----------------------------------------------------------------------------------------------------

@@ -19,17 +19,23 @@ from mnist_helpers.report.pdf.pandoc import read_html, to_html, write_typst
 from mnist_helpers.report.pdf.pictures import PAGE, SCREEN, put_beside
 from mnist_helpers.report.pdf.pieces import Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
+from mnist_helpers.report.pdf.words import as_written, words_of
 
 SPELLED = {"c#": "cs", "c++": "cpp", "f#": "fs"}  # languages, as Typst has them
-WIDEST = 80  # em of a formula: the page has 44, so that its letters would be half as large
+ROOM = 44, 57  # em of a page, which no formula is larger than
+WIDE = 12  # em of a formula in a line that ends before it
+LEAST = 0.6  # of a formula's size, below which it is hard to read
 
 
-def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str, list[dict], list[str]]:
+def to_typst(
+    pieces: list[Piece], build: Path, bibliography: Path, own_title: bool = False
+) -> tuple[str, list[dict], list[str]]:
     """The body of the Typst document, the items that it draws, and each reference by number that leads nowhere.
 
-    build: the folder that pictures are put into; bibliography: the BibTeX file of what is cited.
+    build: the folder that pictures are put into; bibliography: the BibTeX file of what is cited; own_title: a
+    first heading of level 1 is the document's, an item with "title".
     """
-    document = Document(pieces, build, bibliography)
+    document = Document(pieces, build, bibliography, own_title)
     tree = read_html("".join(map(document.source, range(len(pieces)))))
     document.formulas = Formulas(tree, pieces)
     tree["blocks"] = [document.section(block) for block in tree["blocks"]]
@@ -44,8 +50,9 @@ def to_typst(pieces: list[Piece], build: Path, bibliography: Path) -> tuple[str,
 class Document:
     """The state of one conversion: items, links, formulas, and the piece that is being walked through."""
 
-    def __init__(self, pieces: list[Piece], build: Path, bibliography: Path):
-        self.pieces, self.build, self.level = pieces, build, 0
+    def __init__(self, pieces: list[Piece], build: Path, bibliography: Path, own_title: bool = False):
+        self.pieces, self.build, self.level, self.own_title = pieces, build, 0, own_title
+        self.top = 0  # 1 below a title that stands for a level 1
         self.items: list[dict] = []
         self.formulas: Formulas
         self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
@@ -90,17 +97,31 @@ class Document:
         if block["t"] != "Header":
             return block
         level, (_, classes, _), inlines = block["c"]
-        words = stringify(Para(inlines)).strip()
-        if not words:
-            return Para([])
+        words = words_of(inlines)
+        if not words:  # a picture, or nothing
+            return Para(inlines)
         anchor = f"section-{len(self.items)}"
         number = self._number(level, words, anchor)
+        if self.own_title and level == 1 and self.level == 0:
+            return self._title(inlines, anchor)
         number = number if inlines[0] == Str(number) else None  # one in bold letters stays with the words
         inlines = inlines[2:] if number else inlines  # Typst sets the number
-        top = 1 if self.piece.chapter.startswith("00_") else 0  # the title stands for its level 1
+        self.top = self.top if level > 1 else 0
+        top = 1 if self.piece.chapter.startswith("00_") else self.top
         self.level = min(max(level - top, 1), self.level + 1)  # an accessible document leaves no level out
         item = {"level": self.level, "number": number, "anchor": anchor, "listed": "unlisted" not in classes}
-        return Para([RawInline("typst", f"#section({self.add(item)})["), *inlines, RawInline("typst", "]")])
+        read = words_of(inlines, drawn=False)
+        item["length"] = len(words)
+        item["unread"] = "" if re.search(r"[^\W\d]", read) else words_of(inlines)[len(read) :].strip()
+        start = "#[]" if re.match(r"\d+\.|[-+=/]", read) else ""  # or 1. would begin a list
+        return Para([RawInline("typst", f"#section({self.add(item)})[{start}"), *inlines, RawInline("typst", "]")])
+
+    def _title(self, inlines: list[dict], anchor: str) -> dict:
+        """The heading that is the document's title, which has no formulas and pictures: these stay where they are."""
+        self.own_title, self.top = False, 1
+        self.add({"title": words_of(inlines)})
+        drawn = words_of(inlines) != words_of(inlines, drawn=False)
+        return Para([RawInline("typst", f"#metadata(none)<{anchor}>"), *([Strong(inlines)] if drawn else [])])
 
     def mend(self, key, value, _format, _meta):
         """What takes the place of an element of pandoc's tree; None leaves it as it is."""
@@ -108,11 +129,15 @@ class Document:
         if "piece" in about:
             self.piece = self.pieces[int(about["piece"])]
         if "typst" in about:
-            return (RawInline if key == "Code" else RawBlock)("typst", value[1])
+            if key == "CodeBlock":
+                return RawBlock("typst", value[1])
+            return RawInline("typst", value[1] + ("#[]" if value[1].endswith("[") else ""))  # then 1. begins no list
         if key == "Span" and "whole" in about:
             return RawInline("typst", self._formula(*read(about)))
         if key == "Math":  # from MathML
             return RawInline("typst", self._formula(value[1], value[0]["t"] == "DisplayMath"))
+        if key in ("Para", "Plain"):
+            return self._paragraph(key, value)
         if key == "Header":  # inside a list or a quotation
             return Para([Strong(value[2])])
         if key in ("Code", "CodeBlock"):
@@ -124,7 +149,23 @@ class Document:
             return self._link(value)
         if key == "Image":
             return self._picture(value[2][0], stringify(Para(value[1])), about)
-        return _as_written(value) if key == "Str" else None
+        return as_written(value) if key == "Str" else None
+
+    def _paragraph(self, key: str, inlines: list[dict]) -> dict:
+        """A paragraph in which no line begins with the sign of per cent, and none is stretched before what is wide."""
+        around = zip(inlines, inlines[1:], inlines[2:], strict=False)
+        texts = [(str(before.get("c")), space["t"], str(after.get("c"))) for before, space, after in around]
+        units = {i for i, (a, b, c) in enumerate(texts, 1) if b == "Space" and a[-1:].isdigit() and c.startswith("%")}
+        found = [Str("\u00a0") if i in units else part for i, part in enumerate(inlines)]
+        marked = any(part["t"] == "Code" and "typst" in dict(part["c"][0][2]) for part in inlines)  # may end a cell
+        if not marked and any(map(self._is_wide, inlines)):
+            found = [RawInline("typst", "#[#set par(justify: false);"), *found, RawInline("typst", "]")]
+        return {"t": key, "c": found}
+
+    def _is_wide(self, inline: dict) -> bool:
+        about = dict(inline["c"][0][2]) if inline["t"] == "Span" else {}
+        widths = self.formulas.widths(self.piece.chapter, *read(about)) if "whole" in about else []
+        return inline["t"] == "Image" or max(widths, default=0) > WIDE
 
     def _formula(self, tex: str, display: bool) -> str:
         """A formula, with its LaTeX as alternative text; one that cannot be read as that alone, with a warning."""
@@ -136,8 +177,10 @@ class Document:
         elif not found:
             return ""
         else:
-            if found["width"] > WIDEST:
-                warn(self.piece.where, f"has a formula that is set very small: {tex[:60]}", "Break it into lines")
+            size = min(ROOM[0] / max(found["width"], 1), ROOM[1] / max(found["height"], 1))
+            if size < LEAST:
+                what = f"has a formula that is set at {size:.0%} of its size, to fit the page: {tex[:60]}"
+                warn(self.piece.where, what, "Break it into shorter lines, or into several formulas")
             item["file"] = f"formula-{len(self.items)}.svg"
             (self.build / item["file"]).write_text(item.pop("svg"), encoding="utf-8")
         self.items.append(item)
@@ -192,17 +235,6 @@ class Document:
             if known or not any((place / path).exists() for place in places):
                 warn(self.piece.where, f"links to {url or 'nothing'}, which does not exist", "Mend the link")
         return [RawInline("typst", f"#link(<{label}>)["), *inlines, RawInline("typst", "];")] if label else inlines
-
-
-def _as_written(word: str) -> list[dict] | None:
-    """What Typst would make other signs of: --epochs and ... stay, as do 3's and -5, which is a minus sign."""
-    found = []
-    for part in re.split(r"(-{2,}|\.{3,}|-\?)", word):
-        part = re.sub(r"(?<=\w)'", "’", part)  # after a digit Typst would make a prime of it
-        part = re.sub(r"^(\(?)-(?=\d)", r"\1−", part)  # Typst sees this only after a blank
-        signs = re.fullmatch(r"[-.?]{2,}", part)
-        found.append(RawInline("typst", re.sub(".", r"\\\g<0>", part)) if signs else Str(part))
-    return found if found != [Str(word)] else None
 
 
 def _name(reference: re.Match) -> str:

@@ -42,6 +42,10 @@ class Formulas:
         for formula, picture in zip(found, to_pictures(found), strict=True):
             self.pictures.setdefault(formula, []).append(picture)
 
+    def widths(self, *formula: str | bool) -> list[float]:
+        """In em, of the formulas that take() gives; none of a formula that is a paragraph of its own."""
+        return [] if formula[-1] else [picture.get("width", 0) for picture in self.pictures.get(formula, [])]
+
     def take(self, chapter: str, tex: str, display: bool) -> dict:
         """The picture of the next such formula; the same may stand in a text twice, with other macros."""
         formula = chapter, tex, display

@@ -25,7 +25,10 @@
   const set = ([notebook, tex, display]) => {
     const document = notebooks[notebook] ||= open();
     try {
-      const svg = adaptor.firstChild(document.convert(tex, {display, ...SIZES}));
+      const draw = more => adaptor.firstChild(document.convert(tex, {display, ...SIZES, ...more}));
+      let svg = draw({});
+      const least = SIZES.ex * parseFloat(adaptor.getStyle(svg, "min-width")); // of one with a number
+      if (least > SIZES.containerWidth) svg = draw({containerWidth: least});
       adaptor.insert(adaptor.node("style", {}, [adaptor.text(style)]), adaptor.firstChild(svg));
       return adaptor.outerHTML(svg);
     } catch (error) { // a fault of MathJax's own

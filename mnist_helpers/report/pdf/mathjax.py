@@ -13,7 +13,8 @@ EM = 16.0  # pixels
 EDGE = 0.5  # em
 SIZES = {"em": EM, "ex": 0.442 * EM, "containerWidth": 44 * EM}  # its letters are then as large as the text's
 SIZE = re.compile(
-    r'<svg style="(?:vertical-align: (-?[\d.]+)ex;)?[^"]*"(.*?) width="([\d.]+)(ex|%)" height="([\d.]+)ex"'
+    r'<svg style="(?:vertical-align: (-?[\d.]+)ex;)?(?: ?min-width: ([\d.]+)ex;)?[^"]*"'
+    r'(.*?) width="([\d.]+)(ex|%)" height="([\d.]+)ex"'
 )
 VIEW = re.compile(r'viewBox="(\S+) (\S+) (\S+) (\S+)"')
 
@@ -46,9 +47,10 @@ def _picture(svg: str) -> dict:
         return {"problem": "It refers to no formula's label"}
     if not re.search("<(?:path|text|line|rect)", svg):  # it only defines something
         return {}
-    down, between, wide, unit, high = SIZE.match(svg).groups()
+    down, least, between, wide, unit, high = SIZE.match(svg).groups()
     # one with a number has the whole line; around the others is room, since parts may reach out
-    width, edge = (SIZES["containerWidth"], 0.0) if unit == "%" else (float(wide) * SIZES["ex"], EDGE)
+    line = max(SIZES["containerWidth"], float(least or 0) * SIZES["ex"])
+    width, edge = (line, 0.0) if unit == "%" else (float(wide) * SIZES["ex"], EDGE)
     height = float(high) * SIZES["ex"]
     size = f'width="{width + 2 * edge * EM:.2f}" height="{height + 2 * edge * EM:.2f}"'
     svg = SIZE.sub(lambda _: f"<svg{between} {size}", svg, count=1)

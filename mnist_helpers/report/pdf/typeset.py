@@ -16,24 +16,33 @@ import typst
 from PIL import Image, ImageOps
 
 from mnist_helpers.report.pdf.document import to_typst
-from mnist_helpers.report.pdf.fonts import font_files, font_folders
+from mnist_helpers.report.pdf.fonts import font_files, font_folders, small_hangul
 from mnist_helpers.report.pdf.pieces import PandocError, PdfError, Piece, show_sources
 from mnist_helpers.report.pdf.signs import HALVES, name_signs, refused_signs
 from mnist_helpers.report.settings import Settings
 
 
-def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, short=False, language="en") -> bytes:
+def typeset(
+    pieces: list[Piece], settings: Settings, bibliography: Path, *, short=False, language="en", own_title=False
+) -> bytes:
     """The PDF of a list of pieces: accessible (PDF/UA-1), all fonts embedded, the same bytes each time.
 
     bibliography: the BibTeX file of what is cited; short: the title stands above the text, not on a page of its own;
-    language: the document's, "en" or "ko". A piece that Typst cannot set is shown as its source, with a warning.
+    language: the document's, "en" or "ko"; own_title: its first heading, if of level 1, for the settings'.
+    A piece that Typst cannot set is shown as its source, with a warning.
     PdfError for what is in no piece.
     """
     try:
         date = datetime.datetime.fromisoformat(settings.date).replace(tzinfo=datetime.timezone.utc)
     except ValueError:  # it may be words, such as November 2026
         date = None
-    report = {"about": asdict(settings), "dated": date is not None, "short": short, "language": language}
+    report = {
+        "about": asdict(settings),
+        "dated": date is not None,
+        "short": short,
+        "language": language,
+        "own_title": own_title,
+    }
 
     def attempt(pieces: list[Piece]) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -57,11 +66,15 @@ def typeset(pieces: list[Piece], settings: Settings, bibliography: Path, *, shor
 
 def _write(pieces: list[Piece], report: dict, build: Path, bibliography: Path) -> None:
     """Put all that Typst needs into the folder."""
-    body, items, _ = to_typst(pieces, build, bibliography)
+    body, items, _ = to_typst(pieces, build, bibliography, report["own_title"])
+    for item in items:
+        report = report | {"about": report["about"] | {"title": item["title"]}} if "title" in item else report
     data = json.dumps(report | {"items": items, "cites": "#cite(<" in body}, ensure_ascii=False)
     (build / "report.json").write_text(data, encoding="utf-8")
     for path in (*Path(__file__).parent.glob("*.typ"), *font_files()):  # Typst takes all fonts of a folder
         shutil.copy(path, build)
+    for name, content in small_hangul().items():
+        (build / name).write_bytes(content)
     shutil.copy(bibliography, build / "references.bib")
     (build / "main.typ").write_text('#import "template.typ": *\n#show: report\n' + body, encoding="utf-8")
 
