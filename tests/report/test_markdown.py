@@ -202,7 +202,7 @@ def test_markdown_is_shown_as_in_jupyterlab(papers, name):
 GROUNDS = [
     '<div style="background-color: #20beff; color: white">words</div>',
     'some <span style="background:#20BEFF;color:#fff">words</span> more',
-    '# <span style="background:#20beff;color:white">words</span>',
+    '# Top\n\n# <span style="background:#20beff;color:white">words</span>',
     '<table><tr style="background: #20beff"><td style="color: white">words</td><td>b</td></tr></table>',
 ]
 
@@ -230,7 +230,7 @@ def test_light_words_without_a_ground_are_seen(tmp_path):
 
 
 def test_centred_headings_are_headings(tmp_path):
-    source = "# <center>One</center>\n\n## <div align=right>Two</div>\n\n### <font color=red>Three</font>\n\n[go](#Two)"
+    source = "# Top\n\n# <center>One</center>\n\n## <div align=right>Two</div>\n\n### <font color=red>Three</font>\n\n[go](#Two)"
     pdf = export(tmp_path, new_markdown_cell(source), strict=True).pdf
     listed = str(PdfReader(io.BytesIO(pdf)).outline)
     assert all(f"'/Title': '{word}'" in listed for word in ("One", "Two", "Three"))

@@ -228,6 +228,7 @@ def test_the_last_page_tells_how_it_was_made(pages):
 def test_a_notebook_run_again_by_hand_says_nothing_of_the_trainings_of_report(tmp_path):
     notebook = nbformat.read(NOTEBOOKS[1], 4)
     path = tmp_path / NOTEBOOKS[1].name
+    (tmp_path / "report.toml").write_text("")
     for other in ("", " other"):
         next(cell for cell in notebook.cells if cell.get("outputs")).outputs[0].data["text/plain"] += other
         nbformat.write(notebook, path)

@@ -21,6 +21,7 @@ from mnist_helpers.report.pdf.pieces import Piece, warn
 from mnist_helpers.report.pdf.tables import wrap
 from mnist_helpers.report.pdf.words import as_written, words_of
 
+FULL_PAGE = 3_500  # characters of text
 SPELLED = {"c#": "cs", "c++": "cpp", "f#": "fs"}  # languages, as Typst has them
 ROOM = 44, 57  # em of a page, which no formula is larger than
 WIDE = 12  # em of a formula in a line that ends before it
@@ -58,8 +59,7 @@ class Document:
         self.anchors: dict[tuple[str, str], str] = {}  # (chapter, Jupyter's anchor) -> Typst's label
         self.numbers: dict[str, str] = {}  # "figure 3.1", "chapter 3", "section 3.2" -> Typst's label
         self.dead: list[str] = []  # references by number that lead nowhere
-        figures = [piece for piece in pieces if piece.item and piece.item["kind"] == "figure"]
-        self.last = {piece.chapter: id(piece.item) for piece in figures}  # of each chapter
+        self.last = _last_figures(pieces)
         parser = BibTexParser(ignore_nonstandard_types=False)  # Typst knows @online and more
         entries = bibtexparser.loads(bibliography.read_text(encoding="utf-8"), parser).entries
         self.cited = {_place(entry[key]): entry["ID"] for entry in entries for key in ("doi", "url") if key in entry}
@@ -80,7 +80,7 @@ class Document:
 
     def add(self, item: dict) -> int:
         """The place of an item among the items; a figure's file is put beside the document."""
-        item = item | {"last": id(item) in self.last.values()}
+        item = item | {"last": id(item) in self.last}
         if item.get("label"):  # where two have one, links go to the first
             name = item["label"].lower()
             item = item | {"anchor": None if name in self.numbers else name.replace(" ", "-")}
@@ -246,3 +246,15 @@ def _name(reference: re.Match) -> str:
 def _place(url: str) -> str:
     """A DOI or address in one form, whether it was written as a link or not."""
     return unquote(url).lower().removeprefix("https://doi.org/")
+
+
+def _last_figures(pieces: list[Piece]) -> set[int]:
+    """The ids of the figures that end a chapter of several, with less than a page of text behind them."""
+    figures: dict[str, Piece] = {}
+    behind: dict[str, int] = {}  # characters
+    for piece in pieces:
+        if piece.item and piece.item["kind"] == "figure":
+            figures[piece.chapter], behind[piece.chapter] = piece, 0
+        elif piece.chapter in behind:
+            behind[piece.chapter] += len(piece.markdown)
+    return {id(piece.item) for name, piece in figures.items() if behind[name] < FULL_PAGE and len(figures) > 1}
