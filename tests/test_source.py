@@ -162,7 +162,7 @@ for recipe in (recipes.LENET5, recipes.MLP):
         ("training/models.py", "import inspect", "import inspect\nimport math", []),
         ("training/models.py", "class MLP(nn.Module):", "class A(nn.Module):\n    x = 1\n\nclass MLP(nn.Module):", []),
         ("training/models.py", '    "gelu": nn.GELU,', '    "gelu": nn.GELU,\n    "elu": nn.ELU,', []),
-        ("training/models.py", "nn.Linear(120, 84)", "nn.Linear(120, 84, bias=True)", ["lenet5"]),
+        ("training/models.py", "nn.Linear(n5, n6)", "nn.Linear(n5, n6, bias=True)", ["lenet5"]),
         ("training/models.py", "in pairwise(sizes):", "in [*pairwise(sizes)]:", ["mlp"]),
         ("training/loop.py", "loss.backward()", "(2 * loss).backward()", ["lenet5", "mlp"]),
         ("data.py", "MEAN, STD = 0.1307, 0.3081", "MEAN, STD = 0.13, 0.31", ["lenet5", "mlp"]),
