@@ -230,7 +230,8 @@ def test_light_words_without_a_ground_are_seen(tmp_path):
 
 
 def test_centred_headings_are_headings(tmp_path):
-    source = "# Top\n\n# <center>One</center>\n\n## <div align=right>Two</div>\n\n### <font color=red>Three</font>\n\n[go](#Two)"
+    headings = "# <center>One</center>\n\n## <div align=right>Two</div>\n\n### <font color=red>Three</font>"
+    source = f"# Top\n\n{headings}\n\n[go](#Two)"
     pdf = export(tmp_path, new_markdown_cell(source), strict=True).pdf
     listed = str(PdfReader(io.BytesIO(pdf)).outline)
     assert all(f"'/Title': '{word}'" in listed for word in ("One", "Two", "Three"))
