@@ -461,3 +461,11 @@ def test_a_heading_that_is_a_formula_or_a_picture_has_it_in_the_outline(tmp_path
     words = PdfDocument(paper.pdf)[0].get_textpage()
     heights = [words.get_charbox(words.search(word).get_next()[0], loose=True) for word in ("code", "red")]
     assert heights[0][3] - heights[0][1] > 0.7 * (heights[1][3] - heights[1][1])
+
+
+def test_what_only_a_browser_draws_is_told(tmp_path):
+    words = "<svg xmlns='http://www.w3.org/2000/svg'><foreignObject><p>x</p></foreignObject></svg>"
+    (tmp_path / "drawing.svg").write_text(words)
+    cells = new_markdown_cell("![a](drawing.svg)"), new_markdown_cell("```mermaid\ngraph LR\n```")
+    drawing, diagram = export(tmp_path, *cells).warnings
+    assert "cell 1 shows a drawing whose words are HTML" in drawing and "cell 2 has a Mermaid diagram" in diagram

@@ -143,6 +143,8 @@ class Document:
         if key in ("Code", "CodeBlock"):
             language = re.findall(r"[^\W\d][\w+#-]*", " ".join(value[0][1]))[:1]  # of ```{python}
             language = [SPELLED.get(word, re.sub(r"[^\w-]", "", word)) for word in language]
+            if key == "CodeBlock" and language == ["mermaid"]:
+                warn(self.piece.where, "has a Mermaid diagram, of which paper has the source", "Show a picture of it")
             text = about.get("whole", value[1]).strip("\n")
             return {"t": key, "c": [["", language, []], wrap(text.expandtabs()) if key == "CodeBlock" else text]}
         if key == "Link":

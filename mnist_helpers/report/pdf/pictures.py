@@ -49,6 +49,8 @@ def put_beside(item: dict, piece: Piece, target: Path) -> dict:
         return item
     if moves:
         warn(piece.where, f"shows an animation, {shown}: paper has its first picture", "Show the pictures that matter")
+    if suffix == ".svg" and b"<foreignObject" in content:
+        warn(piece.where, f"shows a drawing whose words are HTML, {shown}: paper lacks them", "Export it as PNG")
     target.with_suffix(suffix).write_bytes(content)
     return item | {"file": target.with_suffix(suffix).name, "width": width}
 
