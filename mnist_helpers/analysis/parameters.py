@@ -166,7 +166,7 @@ def _row(name: str, module: nn.Module, output: Tensor, counted: set[int]) -> Row
     values = output[0].numel()  # each takes one multiply-accumulate for each weight that it reads
     reads = module.weight[0].numel() if isinstance(module, nn.Conv2d | nn.Linear) else 0
     if isinstance(module, LocalConv2d):
-        reads = module.weight.shape[1]
+        reads = module.weight.shape[2]
     field = None if output.field is None else tuple(output.field[0].tolist())
     shape, count = tuple(output.shape[1:]), weights + biases
     return Row(name, kind, shape, numbers, weights, biases, count, reads * values, values, field)
@@ -177,7 +177,7 @@ def _formula(module: nn.Module) -> str:
     if isinstance(module, BATCH_NORMS) and module.affine:
         return f"{module.num_features} + {module.num_features}"
     if isinstance(module, LocalConv2d):
-        (places, _, out), k = module.weight.shape, module.kernel_size
+        (places, out, _), k = module.weight.shape, module.kernel_size
         return f"{places} × ({module.in_channels} × {out} × {k} × {k} + {out})"
     if isinstance(module, nn.Linear):
         sizes = (module.in_features, module.out_features)

@@ -83,27 +83,29 @@ class LeNet5(nn.Module):
 class LocalConv2d(nn.Module):
     """A convolution without sharing: at every place its own weights and bias, of the same receptive field.
 
-    [B, in, S, S] -> [B, out, S - k + 1, S - k + 1]. weight: [places, in k k, out]; drawn as nn.Conv2d draws.
+    [B, in, S, S] -> [B, out, side, side], side = (S - k) // stride + 1. weight: [places, out, in k k]; drawn as
+    nn.Conv2d draws.
     """
 
-    stride = 1
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, size: int):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, size: int, stride: int = 1):
         super().__init__()
-        self.in_channels, self.kernel_size, self.side = in_channels, kernel_size, size - kernel_size + 1
-        reads, places = in_channels * kernel_size**2, self.side**2
-        self.weight = nn.Parameter(torch.empty(places, reads, out_channels).uniform_(-(reads**-0.5), reads**-0.5))
-        self.bias = nn.Parameter(torch.empty(places, 1, out_channels).uniform_(-(reads**-0.5), reads**-0.5))
+        self.in_channels, self.kernel_size, self.stride = in_channels, kernel_size, stride
+        self.side = (size - kernel_size) // stride + 1
+        places, reads = self.side**2, in_channels * kernel_size**2
+        self.weight = nn.Parameter(torch.empty(places, out_channels, reads).uniform_(-(reads**-0.5), reads**-0.5))
+        self.bias = nn.Parameter(torch.empty(places, out_channels, 1).uniform_(-(reads**-0.5), reads**-0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        columns = x.unfold(2, self.kernel_size, 1).unfold(3, self.kernel_size, 1)  # [B, in, rows, columns, k, k]
-        columns = columns.permute(2, 3, 0, 1, 4, 5).flatten(3).flatten(0, 1)  # [places, B, in k k]
-        maps = torch.baddbmm(self.bias, columns, self.weight)  # [places, B, out]
-        return maps.permute(1, 2, 0).unflatten(2, (self.side, self.side))
+        x = x.permute(1, 2, 3, 0).contiguous()  # [in, S, S, B]: with the batch last, windows are quickly copied
+        windows = x.unfold(1, self.kernel_size, self.stride).unfold(2, self.kernel_size, self.stride)
+        windows = windows.permute(1, 2, 0, 4, 5, 3).flatten(2, 4).flatten(0, 1)  # [places, in k k, B]
+        maps = torch.baddbmm(self.bias, self.weight, windows)  # [places, out, B]
+        maps = maps.permute(2, 1, 0).unflatten(2, (self.side, self.side))
+        return maps.contiguous(memory_format=torch.channels_last)  # faster to pool
 
 
 class LocalLeNet5(LeNet5):
-    """LeNet-5 whose C1 and C3 share no weights: 423,038 parameters. What locality does without sharing."""
+    """LeNet-5 whose C1 and C3 share no weights: 423,038 parameters. Locality and pooling without sharing."""
 
     def __init__(self, activation="tanh", pooling="average"):
         super().__init__(activation, pooling)
@@ -118,6 +120,15 @@ class StridedLeNet5(LeNet5):
         super().__init__(activation)
         self.c1, self.s2 = nn.Conv2d(1, 6, kernel_size=5, stride=2), nn.Identity()
         self.c3, self.s4 = nn.Conv2d(6, 16, kernel_size=5, stride=2), nn.Identity()
+
+
+class LocalStridedLeNet5(LeNet5):
+    """LeNet-5 without sharing and without pooling: 150,110 parameters. What is left of its ideas is locality."""
+
+    def __init__(self, activation="tanh"):
+        super().__init__(activation)
+        self.c1, self.s2 = LocalConv2d(1, 6, kernel_size=5, size=32, stride=2), nn.Identity()  # 30,576 parameters
+        self.c3, self.s4 = LocalConv2d(6, 16, kernel_size=5, size=14, stride=2), nn.Identity()  # 60,400
 
 
 class MLP(nn.Module):
@@ -144,7 +155,7 @@ class MLP(nn.Module):
 
 # what a recipe's or a file's name of a model means
 MODELS: dict[str, type[nn.Module]] = {
-    network.__name__: network for network in (LeNet5, LocalLeNet5, StridedLeNet5, MLP)
+    network.__name__: network for network in (LeNet5, LocalLeNet5, StridedLeNet5, LocalStridedLeNet5, MLP)
 }
 
 

@@ -85,6 +85,23 @@ SIZED = {
     for size, epochs in SIZES.items()
 }
 
+# Chapter 7: LeNet-5 without shared weights, without pooling, and without either, and the networks of the comparison,
+# all with the pixels in order, permuted, and on fewer images.
+WITHOUT = {
+    "no sharing": LENET5.changed("no sharing", model="LocalLeNet5"),
+    "no pooling": LENET5.changed("no pooling", model="StridedLeNet5"),
+    "neither": LENET5.changed("neither", model="LocalStridedLeNet5"),
+}
+IDEAS = {
+    (name, setting): recipe.changed(f"{name}, {setting}", change)
+    for setting, change in {
+        "in order": {},
+        "permuted": {"permuted": True},
+        **{f"{n} images": {"validation": 0, "train_images": n, "epochs": SIZES[n]} for n in (1_000, 10_000, 60_000)},
+    }.items()
+    for name, recipe in {**COMPARED, **WITHOUT}.items()
+}
+
 # What the chapters train live, the longest first, with every seed of the report, and with its first seed only.
 HAND_IN = (ORIGINAL_LENET5, *COMPARED.values(), ORIGINAL_MLP)
 LIVE = (ORIGINAL_LENET5, *NETWORKS.values(), *MLP_LADDER[:0:-1], ORIGINAL_MLP)

@@ -45,22 +45,26 @@ def test_the_formula_is_the_original_reports():
 
 
 def test_lenet5_without_sharing_without_pooling_and_in_other_widths():
-    local, strided = (derive(network(), (1, 32, 32)) for network in (models.LocalLeNet5, models.StridedLeNet5))
+    variants = (models.LocalLeNet5, models.StridedLeNet5, models.LocalStridedLeNet5)
+    local, strided, neither = (derive(network(), (1, 32, 32)) for network in variants)
     usual, wide = (derive(models.LeNet5(widths=widths), (1, 32, 32)) for widths in ((), (12, 32, 240, 168)))
     assert [row.numbers for row in local.layers[:2]] == [
         "784 × (1 × 6 × 5 × 5 + 6) = 122,304", "100 × (6 × 16 × 5 × 5 + 16) = 241,600",
     ]  # fmt: skip
     assert (local.total, strided.total, usual.total) == (423_038, 61_706, 61_706) and wide.total > 3.5 * usual.total
+    assert neither.total == 150_110 and neither.macs == strided.macs
+    assert [row.receptive_field for row in neither.rows] == [row.receptive_field for row in strided.rows]
     assert local.macs == usual.macs and [row.output_shape for row in strided.layers] == [
         (6, 14, 14), (16, 5, 5), (120, 1, 1), (84,), (10,),
     ]  # fmt: skip
     assert [row.receptive_field for row in local.rows] == [row.receptive_field for row in usual.rows]
 
 
-def test_a_local_layer_with_the_same_weights_everywhere_is_a_convolution():
-    convolution, local = nn.Conv2d(3, 4, 5), models.LocalConv2d(3, 4, 5, size=9)
-    local.weight.data[:] = convolution.weight.flatten(1).T
-    local.bias.data[:] = convolution.bias
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_local_layer_with_the_same_weights_everywhere_is_a_convolution(stride):
+    convolution, local = nn.Conv2d(3, 4, 5, stride), models.LocalConv2d(3, 4, 5, size=9, stride=stride)
+    local.weight.data[:] = convolution.weight.flatten(1)
+    local.bias.data[:] = convolution.bias[:, None]
     images = torch.randn(2, 3, 9, 9)
     assert torch.allclose(local(images), convolution(images), atol=1e-5)
 
