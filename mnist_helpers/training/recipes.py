@@ -86,20 +86,51 @@ SIZED = {
 }
 
 # Chapter 7: LeNet-5 without shared weights, without pooling, and without either, and the networks of the comparison,
-# all with the pixels in order, permuted, and on fewer images.
+# all with the pixels in order and permuted, and on fewer images.
 WITHOUT = {
     "no sharing": LENET5.changed("no sharing", model="LocalLeNet5"),
     "no pooling": LENET5.changed("no pooling", model="StridedLeNet5"),
     "neither": LENET5.changed("neither", model="LocalStridedLeNet5"),
 }
-IDEAS = {
-    (name, setting): recipe.changed(f"{name}, {setting}", change)
-    for setting, change in {
-        "in order": {},
-        "permuted": {"permuted": True},
-        **{f"{n} images": {"validation": 0, "train_images": n, "epochs": SIZES[n]} for n in (1_000, 10_000, 60_000)},
-    }.items()
-    for name, recipe in {**COMPARED, **WITHOUT}.items()
+ORDERS = {"in order": {}, "permuted": {"permuted": True}}
+FEWER = {f"{n} images": {"validation": 0, "train_images": n, "epochs": SIZES[n]} for n in (1_000, 10_000, 60_000)}
+IDEAS, IDEAS_DATA = (
+    {
+        (name, setting): recipe.changed(f"{name}, {setting}", change)
+        for setting, change in settings.items()
+        for name, recipe in {**COMPARED, **WITHOUT}.items()
+    }
+    for settings in (ORDERS, FEWER)
+)
+
+# Chapter 6: from the protocol to the regularized networks, which are the last steps; a step takes these fields of them.
+STEPS = {
+    "+ long schedule": ("train_images", "optimizer", "schedule", "learning_rate", "epochs", "batch_size"),
+    "+ augmentation": ("augmentation", "calm"),
+    "+ label smoothing, weight decay": ("label_smoothing", "weight_decay"),
+    "+ averaged weights": ("ema",),
+    "+ SiLU": ("activation",),
+}
+
+
+def _controls(name: str, best: Recipe) -> dict[str, Recipe]:
+    """{step: recipe}: COMPARED[name], then on all images, then STEPS, each with the changes before it."""
+    steps = {"protocol": COMPARED[name], "+ all training images": SIZED[name, 60_000]}
+    for step, keys in STEPS.items():
+        before = steps[next(reversed(steps))]
+        steps[step] = before.changed(step, {key: getattr(best, key) for key in keys})
+    return {step: recipe.changed(f"{name}: {step}") for step, recipe in steps.items()}
+
+
+CONTROLS = {"LeNet-5": _controls("LeNet-5", BEST_LENET5), "MLP": _controls("MLP", BEST_MLP)}
+del CONTROLS["MLP"]["+ SiLU"]  # the regularized MLP keeps ReLU
+
+# Chapter 7: both families in five sizes, from about 4,000 to 1,000,000 parameters.
+LENET5_WIDTHS = ((2, 4, 30, 21), (3, 8, 60, 42), (), (12, 32, 240, 168), (24, 64, 480, 336))
+MLP_WIDTHS = ((5, 3), (20, 10), MLP_SMALL.widths, MLP.widths, (810, 405))
+CAPACITY = {
+    "LeNet-5": tuple(LENET5.changed(f"LeNet-5 of size {n}", widths=w) for n, w in enumerate(LENET5_WIDTHS, 1)),
+    "MLP": tuple(MLP.changed(f"MLP of size {n}", widths=w) for n, w in enumerate(MLP_WIDTHS, 1)),
 }
 
 # What the chapters train live, the longest first, with every seed of the report, and with its first seed only.
