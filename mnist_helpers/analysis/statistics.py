@@ -107,7 +107,7 @@ def contrast(parts: Sequence[tuple[float, Sequence]], images: int = TEST_IMAGES)
     The interval allows for other seeds and for other test images, by a hierarchical bootstrap-t: seeds and images are
     drawn anew, crossed (Owen 2007, https://doi.org/10.1214/07-AOAS122), and each draw's distance from the mean is
     divided by its own standard error (Efron and Tibshirani 1993, section 12.5). In simulations 94 to 96 of 100 such
-    intervals held the truth with ten seeds, 92 to 95 with three. One seed: images alone.
+    intervals held the truth with ten seeds, about 90 with three. One seed: images alone.
     """
     table = np.zeros((len(parts[0][1]), images))  # [seeds, images], in points
     for weight, runs in parts:

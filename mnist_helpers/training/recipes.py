@@ -138,7 +138,7 @@ HAND_IN = (ORIGINAL_LENET5, *COMPARED.values(), ORIGINAL_MLP)
 LIVE = (ORIGINAL_LENET5, *NETWORKS.values(), *MLP_LADDER[:0:-1], ORIGINAL_MLP)
 LIVE_SIZE = 3_000  # training images, of SIZES
 LIVE_ONCE = (PERMUTED["LeNet-5"], BEST_TECHNIQUE, PERMUTED["MLP"], PERMUTED["small MLP"],
-             *(SIZED[name, LIVE_SIZE] for name in COMPARED))  # fmt: skip
+             IDEAS["no pooling", "in order"], *(SIZED[name, LIVE_SIZE] for name in COMPARED))  # fmt: skip
 NAMED = (
     ORIGINAL_LENET5, ORIGINAL_MLP, *NETWORKS.values(), SPRINT_LENET5, SPRINT_LENET5_9905, BEST_LENET5, BEST_MLP,
 )  # fmt: skip
