@@ -26,15 +26,17 @@ def find_strokes(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str]]:
     dark = np.minimum(np.minimum(red, green), blue)  # a yellow pen is dark in blue only
     sheets, cut = _sheets(dark)
     paper = np.any(sheets, 0)
-    darkness = _below(_background(dark, sheets), dark)
+    behind = _background(dark, sheets)
+    darkness = _below(behind, dark)
     if cut and strongest(darkness[paper]) < FAINTEST:  # what seemed to be paper may be a thick stroke, light on dark
         sheets, cut, paper = [np.ones_like(paper)], [], np.ones_like(paper)
-        darkness = _below(_background(dark, sheets), dark)
+        behind = _background(dark, sheets)
+        darkness = _below(behind, dark)
     if sheets[0].all():  # no desk, no shadow's edge: it may be a blackboard
         light = 1 - np.maximum(np.maximum(red, green), blue)
-        behind, behind_dark = _background(light, sheets), _background(dark, sheets)
-        if strongest(behind - light) > strongest(behind_dark - dark):
-            darkness = _below(behind, light)
+        behind_light = _background(light, sheets)
+        if strongest(behind_light - light) > strongest(behind - dark):
+            darkness = _below(behind_light, light)
     return np.where(paper, darkness, 0), paper, cut
 
 
