@@ -46,6 +46,24 @@ def by_training_images(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> F
     return figure
 
 
+def by_size(frame: pd.DataFrame) -> Figure:
+    """Test errors in % against parameters and MACs, all logarithmic, a line a family of networks, with 95 % intervals.
+
+    Columns: network (the family), parameters, macs, error, low, high.
+    """
+    figure, axes = panels(2, 2, 2.9, y="test errors (%)", sharey=True)
+    for ax, (column, label) in zip(axes, {"parameters": "parameters", "macs": "MACs an image"}.items(), strict=True):
+        for k, (name, rows) in enumerate(frame.groupby("network", sort=False)):
+            ends = (rows["low"].to_numpy(), rows["high"].to_numpy())
+            style = {"fmt": marker(name), "ls": LINES[k % len(LINES)], "label": name}
+            interval(ax, rows[column].to_numpy(), rows["error"].to_numpy(), *ends, name, vertical=True, **style)
+        ax.set(xscale="log", yscale="log", xlabel=label)
+    axes[0].set_yticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
+    axes[0].yaxis.minorticks_off()
+    legend(figure, axes[0])
+    return figure
+
+
 def corruption_curves(frame: pd.DataFrame) -> Figure:
     """Accuracy in % against strength, a panel a kind; mean of the members in a band of all.
 

@@ -79,6 +79,15 @@ def prices(names, columns):
     return pd.DataFrame(rows)
 
 
+def sized(names):
+    rows = [
+        (name, 10 ** (3 + n), 10 ** (4 + n), (k + 1) * 4 / n, (k + 1) * 3.8 / n, (k + 1) * 4.3 / n)
+        for k, name in enumerate(names)
+        for n in (1, 2, 3)
+    ]
+    return pd.DataFrame(rows, columns=["network", "parameters", "macs", "error", "low", "high"])
+
+
 def shifted(k):
     far = np.hypot(*np.meshgrid(STEPS, STEPS))
     return np.stack([np.clip(99 - (0.5 + 0.1 * k) * far**2, 5, 100)] * 2)
@@ -147,6 +156,7 @@ FIGURES = {
             for k, n in enumerate(names)
         }
     ),
+    "by_size": lambda names: limits.by_size(sized(names)),
     "corruption_curves": lambda names: limits.corruption_curves(corrupted(names)),
     "shift_maps": lambda names: limits.shift_maps({name: shifted(k) for k, name in enumerate(names)}, STEPS),
     "reliability": lambda names: limits.reliability({name: bins_of(k) for k, name in enumerate(names)}),
