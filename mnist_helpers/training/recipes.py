@@ -74,10 +74,8 @@ BEST_TECHNIQUE = LENET5.changed("augmentation", TECHNIQUES["augmentation"])
 COMPARED = {"LeNet-5": LENET5, "MLP": MLP, "small MLP": MLP_SMALL}
 NETWORKS = {**COMPARED}  # what chapter 5 compares: add your own network here
 
-# Chapter 7: the networks of the comparison with all pixels in another order, and trained on fewer images for more
-# epochs ({images: epochs}), to the last one: nothing is chosen.
-UNPERMUTED = {name: recipe.changed(f"{name}, in order") for name, recipe in COMPARED.items()}
-PERMUTED = {name: recipe.changed(f"{name}, permuted", permuted=True) for name, recipe in COMPARED.items()}
+# Chapter 7: the networks of the comparison trained on fewer images for more epochs ({images: epochs}), to the last one:
+# nothing is chosen.
 SIZES = {100: 150, 300: 100, 1_000: 60, 3_000: 40, 10_000: 25, 30_000: 15, 60_000: 15}
 SIZED = {
     (name, size): recipe.changed(f"{name}, {size} images", validation=0, train_images=size, epochs=epochs)
@@ -137,8 +135,8 @@ CAPACITY = {
 HAND_IN = (ORIGINAL_LENET5, *COMPARED.values(), ORIGINAL_MLP)
 LIVE = (ORIGINAL_LENET5, *NETWORKS.values(), *MLP_LADDER[:0:-1], ORIGINAL_MLP)
 LIVE_SIZE = 3_000  # training images, of SIZES
-LIVE_ONCE = (PERMUTED["LeNet-5"], BEST_TECHNIQUE, PERMUTED["MLP"], PERMUTED["small MLP"],
-             IDEAS["no pooling", "in order"], *(SIZED[name, LIVE_SIZE] for name in COMPARED))  # fmt: skip
+LIVE_ONCE = (IDEAS["LeNet-5", "permuted"], BEST_TECHNIQUE, IDEAS["no pooling", "in order"], IDEAS["MLP", "permuted"],
+             IDEAS["small MLP", "permuted"], *(SIZED[name, LIVE_SIZE] for name in COMPARED))  # fmt: skip
 NAMED = (
     ORIGINAL_LENET5, ORIGINAL_MLP, *NETWORKS.values(), SPRINT_LENET5, SPRINT_LENET5_9905, BEST_LENET5, BEST_MLP,
 )  # fmt: skip
