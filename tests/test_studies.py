@@ -1,6 +1,7 @@
 """Studies: what is missing is trained, what is finished is kept, and nothing of other recipes is ever shown."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -141,6 +142,18 @@ def test_the_committed_studies_are_of_todays_recipes(name):
         recipe = training.Recipe(entry["name"], **entry["recipe"])
         assert (recipe, entry["seed"]) in known and entry["hash"] == recipe.key
         assert entry["name"] in [job[0].name for job in known]
+
+
+def test_a_complete_study_is_shown_with_its_plan_and_of_an_incomplete_one_nothing():
+    chapters = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("0*.ipynb"))
+    (sentence,) = re.findall(r"^.*shown nowhere: (.*)\.$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    incomplete = [study.name for study in studies.STUDIES.values() if studies._missing(study)]
+    assert sentence == ", ".join(f"`{name}`" for name in incomplete)
+    for study in studies.STUDIES.values():
+        complete = study.name not in incomplete
+        assert (f'studies.read(\\"{study.name}\\")' in chapters) == complete, study.name
+        if study.plan and complete:
+            assert f'studies.STUDIES[\\"{study.name}\\"].plan' in chapters, study.name
 
 
 @pytest.mark.parametrize("path", sorted(runs.PRETRAINED.glob("best-*")), ids=lambda path: path.name)
