@@ -13,6 +13,7 @@ from mnist_helpers import data
 from mnist_helpers.files import write_atomically
 from mnist_helpers.studies.contents import FINALISTS as FINALISTS
 from mnist_helpers.studies.contents import FOLDS as FOLDS
+from mnist_helpers.studies.contents import PARTS as PARTS
 from mnist_helpers.studies.contents import STUDIES, Study
 from mnist_helpers.studies.contents import SWEEP as SWEEP
 from mnist_helpers.studies.contents import TOGETHER as TOGETHER

@@ -36,6 +36,12 @@ FINALISTS = {
     "MLP, stronger distortions": BEST_MLP,
 }
 FOLDS = 6
+# The lead of LeNet-5 over the MLP in three parts: sums of accuracies of the study "ideas", each times its weight.
+PARTS = {
+    "locality": {"neither": 1, "MLP": -1},
+    "shared weights": {"LeNet-5": 0.5, "no sharing": -0.5, "no pooling": 0.5, "neither": -0.5},
+    "pooling": {"LeNet-5": 0.5, "no sharing": 0.5, "no pooling": -0.5, "neither": -0.5},
+}
 
 IDEAS_PLAN = """\
 *Question.* Which of LeNet-5's ideas carries its lead over an MLP: locality (a value of C1 or C3 depends on 5 × 5
