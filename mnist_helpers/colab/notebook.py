@@ -139,10 +139,10 @@ def _chapter(path: Path):
 
 
 def _few_colours(png: str) -> str:
-    """A picture, in base64, with 32 colours: to be seen until the cell is run."""
+    """A picture, in base64, with 24 colours: to be seen until the cell is run."""
     content = io.BytesIO()
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    picture.quantize(32, dither=Image.Dither.NONE).save(content, "png", optimize=True)
+    picture.quantize(24, dither=Image.Dither.NONE).save(content, "png", optimize=True)
     return base64.b64encode(content.getvalue()).decode()
 
 

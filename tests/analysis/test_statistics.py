@@ -198,13 +198,13 @@ def test_a_difference_of_one_pair_is_over_the_images_alone():
 def test_the_standard_error_is_that_of_the_two_way_table():
     rng = np.random.default_rng(1)
     table = rng.normal(size=(4, 50)) + rng.normal(size=(4, 1)) + rng.normal(size=50)
-    mean, error = statistics._mean_and_error(table, np.ones((1, 4)), np.ones((1, 50)), 50)
+    mean, error, _ = statistics._mean_error_freedom(table, np.ones((1, 4)), np.ones((1, 50)), 50)
     by_seed, by_image = table.mean(axis=1), table.mean(axis=0)
     rest = ((table - by_seed[:, None] - by_image + table.mean()) ** 2).sum() / (3 * 49)
     variance = (50 * by_seed.var(ddof=1) - rest + 4 * by_image.var(ddof=1)) / 200
     assert mean[0] == pytest.approx(table.mean()) and error[0] == pytest.approx(variance**0.5)
-    twice = statistics._mean_and_error(table, np.array([[2, 0, 1, 1]]), np.ones((1, 50)), 50)
-    drawn = statistics._mean_and_error(table[[0, 0, 2, 3]], np.ones((1, 4)), np.ones((1, 50)), 50)
+    twice = statistics._mean_error_freedom(table, np.array([[2, 0, 1, 1]]), np.ones((1, 50)), 50)
+    drawn = statistics._mean_error_freedom(table[[0, 0, 2, 3]], np.ones((1, 4)), np.ones((1, 50)), 50)
     assert [value[0] for value in twice] == pytest.approx([value[0] for value in drawn])
 
 
