@@ -17,7 +17,7 @@ from mnist_helpers.studies.contents import PARTS as PARTS
 from mnist_helpers.studies.contents import STUDIES, Study
 from mnist_helpers.studies.contents import SWEEP as SWEEP
 from mnist_helpers.studies.contents import TOGETHER as TOGETHER
-from mnist_helpers.training import jobs, loop, runs, torchrun
+from mnist_helpers.training import jobs, runs, torchrun
 from mnist_helpers.training.jobs import Job
 from mnist_helpers.training.recipe import Recipe
 from mnist_helpers.training.runs import Run, format_device, format_versions
@@ -26,6 +26,7 @@ from mnist_helpers.training.runs import Run, format_device, format_versions
 SECONDS_AN_EPOCH = {"LeNet5": 10, "LocalLeNet5": 14, "StridedLeNet5": 4, "LocalStridedLeNet5": 5, "MLP": 3}
 
 KEPT = ("name", "recipe", "hash", "seed", "epoch", "history", "wrong", "environment")  # of a run
+COLUMNS = ("epoch", "train_accuracy", "valid_accuracy", "test_accuracy")  # of its history: losses are drawn live only
 
 
 class StudyError(Exception):
@@ -82,10 +83,8 @@ def _finished(recipe: Recipe, seed: int) -> Run | None:
 
 
 def _entry(run: Run) -> dict:
-    """What a study keeps of a run, JSON-ready; the history by column, rounded to what float32 sums are good for."""
-    columns = {
-        key: [row[key] if row[key] is None else round(row[key], 6) for row in run.history] for key in loop.HISTORY_KEYS
-    }
+    """What a study keeps of a run, JSON-ready; the history by column, of 60,000 images to a tenth of one."""
+    columns = {key: [row[key] if row[key] is None else round(row[key], 6) for row in run.history] for key in COLUMNS}
     about = {"name": run.recipe.name, "recipe": run.recipe.fields(), "hash": run.recipe.key, "seed": run.seed}
     return about | {"epoch": run.epoch, "history": columns, "wrong": run.wrong, "environment": run.environment}
 

@@ -43,7 +43,7 @@ class Run:
     (accuracies as fractions; valid_* None without a validation split). epoch: the one whose weights are kept,
     the best on validation or else the last. wrong: indices of the test images that it answers wrong. environment:
     device, versions, date and training time in seconds. scale: mean and standard deviation of the training images.
-    state: the weights; predictions: test logits [10000, 10]; a committed study has neither.
+    state: the weights; predictions: test logits [10000, 10]; a committed study has neither, and no losses.
     """
 
     recipe: Recipe
