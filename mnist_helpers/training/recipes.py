@@ -136,7 +136,8 @@ HAND_IN = (ORIGINAL_LENET5, *COMPARED.values(), ORIGINAL_MLP)
 LIVE = (ORIGINAL_LENET5, *NETWORKS.values(), *MLP_LADDER[:0:-1], ORIGINAL_MLP)
 LIVE_SIZE = 3_000  # training images, of SIZES
 LIVE_ONCE = (IDEAS["LeNet-5", "permuted"], BEST_TECHNIQUE, IDEAS["no pooling", "in order"], IDEAS["MLP", "permuted"],
-             IDEAS["small MLP", "permuted"], *(SIZED[name, LIVE_SIZE] for name in COMPARED))  # fmt: skip
+             IDEAS["small MLP", "permuted"], IDEAS_DATA["neither", "1000 images"],
+             *(SIZED[name, LIVE_SIZE] for name in COMPARED))  # fmt: skip
 NAMED = (
     ORIGINAL_LENET5, ORIGINAL_MLP, *NETWORKS.values(), SPRINT_LENET5, SPRINT_LENET5_9905, BEST_LENET5, BEST_MLP,
 )  # fmt: skip
