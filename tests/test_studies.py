@@ -152,8 +152,9 @@ def test_a_complete_study_is_shown_with_its_plan_and_of_an_incomplete_one_nothin
     for study in studies.STUDIES.values():
         complete = study.name not in incomplete
         assert (f'studies.read(\\"{study.name}\\")' in chapters) == complete, study.name
-        if study.plan and complete:
-            assert f'studies.STUDIES[\\"{study.name}\\"].plan' in chapters, study.name
+        planned = [other.name for other in studies.STUDIES.values() if other.plan == study.plan]
+        if study.plan and complete:  # of studies with one plan it is shown once
+            assert any(f'studies.STUDIES[\\"{name}\\"].plan' in chapters for name in planned), study.name
 
 
 @pytest.mark.parametrize("path", sorted(runs.PRETRAINED.glob("best-*")), ids=lambda path: path.name)
