@@ -1,10 +1,12 @@
 """Trainings on many machines: torchrun starts the ranks; each trains its share, and all know the results."""
 
-import atexit
 import os
+import pickle
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -12,6 +14,8 @@ import torch.distributed as dist
 from mnist_helpers.training.jobs import Job, train, train_jobs
 from mnist_helpers.training.loop import TrainingError
 from mnist_helpers.training.runs import Run
+
+PIECE = 4 << 20  # bytes of a message; torchrun's store takes 8 MiB at most
 
 
 def is_launched() -> bool:
@@ -30,15 +34,14 @@ def train_share(jobs: Sequence[Job], on_end: Callable[[list[tuple[int, Run]]], N
     A rank is one core or one GPU. Finished runs are reused. After a failure the others are still trained; at the end
     TrainingError names all that failed.
     """
-    if not dist.is_initialized():  # once a process: a group made anew would meet the old one's addresses
-        dist.init_process_group("gloo", timeout=timedelta(days=30))  # the first to finish waits for the last
-        atexit.register(dist.destroy_process_group)
-    rank, ranks, trained, failures = dist.get_rank(), dist.get_world_size(), [], []
+    store, rank, ranks = _store()
+    call = store.add(f"calls of {rank}", 1)  # the ranks make the same calls, each with keys of its own
+    store, trained, failures = dist.PrefixStore(str(call), store), [], []
     gpus = torch.cuda.device_count()
     device = f"cuda:{int(os.environ['LOCAL_RANK']) % gpus}" if gpus else "cpu"
-    shared = [list(jobs)]
-    dist.broadcast_object_list(shared)  # machines may have different files, and so miss different trainings
-    share = shared[0][rank::ranks]
+    if is_first():  # machines may have different files, and so miss different trainings
+        _send(store, "jobs", list(jobs))
+    share = _receive(store, "jobs")[rank::ranks]
     if gpus:  # side by side; the loop reads what is finished, and meets what failed again
         with suppress(TrainingError):
             train_jobs(share, device=device)
@@ -47,9 +50,36 @@ def train_share(jobs: Sequence[Job], on_end: Callable[[list[tuple[int, Run]]], N
             trained.append((rank, train(recipe, seed, device=device, on_epoch=lambda row: None)))
         except TrainingError as error:
             failures.append(str(error))
-    parts = [None] * ranks
-    dist.all_gather_object(parts, (trained, failures))
+    _send(store, f"failures of {rank}", failures)
+    _send(store, f"trained by {rank}", trained)
+    failures = [entry for other in range(ranks) for entry in _receive(store, f"failures of {other}")]
     if is_first():
-        on_end([entry for part, _ in parts for entry in part])
-    if failures := [entry for _, part in parts for entry in part]:
+        on_end([entry for other in range(ranks) for entry in _receive(store, f"trained by {other}")])
+    store.set(f"{rank} has all", "")
+    if is_first():  # where it holds the store, which an etcd rendezvous makes it do, it leaves last
+        store.wait([f"{other} has all" for other in range(ranks)])
+    if failures:
         raise TrainingError(f"{len(failures)} trainings failed: {'; '.join(failures)}")
+
+
+@cache
+def _store() -> tuple[dist.Store, int, int]:
+    """torchrun's own store, this rank and the number of ranks; whoever asks it for a key waits for it.
+
+    Not a process group: its threads may outlive Python's, and then the process aborts at its end.
+    """
+    return next(dist.rendezvous("env://", timeout=timedelta(days=30)))
+
+
+def _send(store: dist.Store, key: str, message: Any) -> None:
+    content = pickle.dumps(message)
+    pieces = [content[start : start + PIECE] for start in range(0, len(content), PIECE)]
+    for number, piece in enumerate(pieces):
+        store.set(f"{key} {number}", piece)
+    store.set(key, str(len(pieces)))
+
+
+def _receive(store: dist.Store, key: str) -> Any:
+    """Waits until it is sent."""
+    pieces = range(int(store.get(key)))
+    return pickle.loads(b"".join(store.get(f"{key} {number}") for number in pieces))
