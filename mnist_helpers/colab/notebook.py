@@ -147,12 +147,19 @@ def _few_colours(png: str) -> str:
 
 
 def _payload(chapters: dict) -> bytes:
-    """The archive inside the notebook: the package for pip, studies, settings, and the chapters without outputs."""
+    """The archive inside the notebook: package for pip, settings, chapters without outputs, the studies they read."""
     content = io.BytesIO()
+    sources = "".join(cell.source for chapter in chapters.values() for cell in chapter.cells)
+
+    def needed(file: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        path = Path(file.name)
+        unread = path.parent.name == "studies" and path.suffix != ".py" and f'read("{path.stem}")' not in sources
+        return None if "__pycache__" in file.name or unread else file
+
     with tarfile.open(fileobj=content, mode="w:xz") as archive:
         for name in NEEDED:
             place = name if name == "studies" else f"package/{name}"
-            archive.add(project_path(name), place, filter=lambda file: None if "__pycache__" in file.name else file)
+            archive.add(project_path(name), place, filter=needed)
         archive.add(Path(__file__).with_name("set_up.py"), "set_up.py")
         if project_path("report.toml").is_file():
             archive.add(project_path("report.toml"), "report.toml")
