@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
+
+from mnist_helpers.training import torchrun as ranks
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = """
@@ -82,3 +85,11 @@ def test_two_ranks_share_studies_and_the_first_writes_them(torchrun, tmp_path):
     assert (tmp_path / "studies/quick.npz").is_file() and (tmp_path / "weights/quick/run.json").is_file()
     again = torchrun("study")
     assert again.returncode == 0 and "study other: 0 of 4 trainings to do" in again.stdout
+
+
+def test_a_message_of_any_size_goes_through_torchruns_store():
+    """The store is that of torchrun, and refuses 8 MiB at once."""
+    store = dist.TCPStore("localhost", 0, is_master=True)
+    for message in ([], b"x" * (20 << 20)):
+        ranks._send(store, f"{len(message)}", message)
+        assert ranks._receive(store, f"{len(message)}") == message

@@ -2,9 +2,9 @@
 
 import os
 import pickle
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -55,20 +55,20 @@ def train_share(jobs: Sequence[Job], on_end: Callable[[list[tuple[int, Run]]], N
     failures = [entry for other in range(ranks) for entry in _receive(store, f"failures of {other}")]
     if is_first():
         on_end([entry for other in range(ranks) for entry in _receive(store, f"trained by {other}")])
-    store.set(f"{rank} has all", "")
-    if is_first():  # where it holds the store, which an etcd rendezvous makes it do, it leaves last
-        store.wait([f"{other} has all" for other in range(ranks)])
+    _send(store, f"end of {rank}", None)
+    for other in range(ranks if is_first() else 0):  # where it holds the store, as with etcd, it leaves last
+        _receive(store, f"end of {other}")
     if failures:
         raise TrainingError(f"{len(failures)} trainings failed: {'; '.join(failures)}")
 
 
 @cache
 def _store() -> tuple[dist.Store, int, int]:
-    """torchrun's own store, this rank and the number of ranks; whoever asks it for a key waits for it.
+    """torchrun's own store, this rank and the number of ranks.
 
     Not a process group: its threads may outlive Python's, and then the process aborts at its end.
     """
-    return next(dist.rendezvous("env://", timeout=timedelta(days=30)))
+    return next(dist.rendezvous("env://"))
 
 
 def _send(store: dist.Store, key: str, message: Any) -> None:
@@ -80,6 +80,8 @@ def _send(store: dist.Store, key: str, message: Any) -> None:
 
 
 def _receive(store: dist.Store, key: str) -> Any:
-    """Waits until it is sent."""
+    """Waits until it is sent, perhaps for hours: in steps, since the store's own waiting does not hear Ctrl-C."""
+    while not store.check([key]):
+        time.sleep(0.2)
     pieces = range(int(store.get(key)))
     return pickle.loads(b"".join(store.get(f"{key} {number}") for number in pieces))
