@@ -149,8 +149,9 @@ def test_plain_steps_in_the_place_of_graphs_give_the_same_digits(recipe, some, p
 def test_what_python_changes_from_step_to_step_is_not_captured(network, some, played, monkeypatch):
     monkeypatch.setattr(cuda, "_python_state", PYTHON_STATE)
     monkeypatch.setattr(cuda, "unrecorded", set())
-    expected, _ = epochs_of(replace(SORTED, model=network, batch_size=100), some, graphs=False)
-    own, _ = epochs_of(replace(SORTED, model=network, batch_size=100), some, graphs=True)
+    recipe = replace(recipes.MLP, model=network, validation=0, batch_size=100)  # its losses stay small, so runs agree
+    expected, _ = epochs_of(recipe, some, graphs=False)
+    own, _ = epochs_of(recipe, some, graphs=True)
     assert not played and torch.allclose(own[2][0], expected[2][0], rtol=1e-3)
     assert cuda.unrecorded == {network.__name__}
 
