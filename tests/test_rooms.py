@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mnist_helpers"
 # from the ground up: a module imports only from its own room and from those before it
 ROOMS = (
-    "files", "source", "progress", "download", "formats", "data", "training", "studies", "analysis", "plots", "digit",
+    "files", "source", "progress", "download", "formats", "data", "training", "analysis", "studies", "plots", "digit",
     "report.settings", "report.pdf", "report", "colab", "__init__", "__main__",
 )  # fmt: skip
 

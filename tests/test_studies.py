@@ -12,13 +12,13 @@ import torch
 
 from mnist_helpers import data, studies, training
 from mnist_helpers.__main__ import main
-from mnist_helpers.analysis import published
+from mnist_helpers.analysis import corruptions, published
 from mnist_helpers.training import jobs, models, recipes, runs
 
 ROOT = Path(__file__).parents[1]
 QUICK = replace(recipes.MLP_SMALL, name="QUICK", epochs=1, batch_size=1000)
 SMOOTH = replace(QUICK, name="SMOOTH", label_smoothing=0.1)
-STUDY = studies.Study("quick", (QUICK, SMOOTH), (1, 2), keeps_networks=True)
+STUDY = studies.Study("quick", (QUICK, SMOOTH), (1, 2), keeps_weights=("QUICK",), keeps_answers=True)
 
 
 @pytest.fixture
@@ -121,9 +121,31 @@ def test_a_study_that_is_not_there_says_where_it_is(project):
 
 def test_unknown_names_are_refused(capsys):
     assert main(["study", "nothing"]) == 2
-    assert "there is no study 'nothing'; there are sweep, alone" in capsys.readouterr().err
+    assert "there is no study 'nothing'; there are sweep, techniques" in capsys.readouterr().err
     with pytest.raises(data.DataError, match="no pretrained network 'lenet'; there are"):
         training.pretrained("lenet")
+
+
+def test_a_study_of_corrupted_images_measures_its_runs_on_them(project, mnist):
+    """Held-out images where a recipe has some, else the test images; what lacks this is no result of such a study."""
+    whole = replace(QUICK, name="WHOLE", validation=0)
+    hard = studies.Study("hard", (QUICK, whole), (1,), corrupted=True)
+    studies.run([STUDY])
+    assert len(studies._missing(hard)) == 2
+    studies.STUDIES["hard"] = hard
+    studies.run([hard])
+    table = studies.corrupted("hard").set_index(["recipe", "kind"])["accuracy"]
+    assert len(table) == 2 * len(corruptions.CORRUPTIONS)
+    for recipe, digits in ((QUICK, data.split(mnist.train, 5_000)[1]), (whole, mnist.test)):
+        model = training.train_many(recipe, [1], device="cpu")[0].model()
+        frame = corruptions.accuracies({"": [(model, recipe)]}, digits)
+        expected = frame[frame["strength"] > 0].groupby("kind")["accuracy"].mean()
+        for kind, accuracy in expected.items():
+            assert table[recipe.name, kind] == pytest.approx(accuracy, abs=0.006)
+    before = (project / "studies/hard.json").read_bytes()
+    studies.run([hard, STUDY])
+    assert (project / "studies/hard.json").read_bytes() == before
+    assert "corrupted" not in (project / "studies/quick.json").read_text()
 
 
 def test_what_a_study_takes_from_another_has_its_own_name(project):

@@ -2,8 +2,8 @@
 
 import statistics
 import timeit
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -166,6 +166,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
     order = p.argsort()
     adjusted = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
     return adjusted[order.argsort()].tolist()
+
+
+def adjust(gains: dict[Hashable, Gain]) -> dict[Hashable, Gain]:
+    """The gains of a family of tests, with p adjusted for it (`holm`)."""
+    p_values = holm([gain.p for gain in gains.values()])
+    return {name: replace(gain, p=p) for (name, gain), p in zip(gains.items(), p_values, strict=True)}
 
 
 def format_p(p: float) -> str:

@@ -93,10 +93,14 @@ def layer_signals(signals: dict[str, pd.DataFrame]) -> Figure:
 
 
 def ladder(steps: pd.DataFrame) -> Figure:
-    """Test accuracy after each change: mean and 95 % interval over seeds. Columns: step, mean, low, high."""
-    figure, (ax,), places = named_rows(steps["step"], 0.38, grid="y")
-    for y, row in zip(places, steps.itertuples(), strict=True):
-        interval(ax, row.mean, y, row.low, min(row.high, 100), "MLP", fmt="o", ms=4)
+    """Test accuracy after each change: mean and 95 % interval over seeds. Columns: step, network, mean, low, high."""
+    names = list(dict.fromkeys(steps["step"]))
+    figure, (ax,), places = named_rows(names, 0.38, grid="y")
+    for row in steps.itertuples():
+        y = places[names.index(row.step)]
+        interval(ax, row.mean, y, row.low, min(row.high, 100), row.network, ms=4, label=row.network)
         note(ax, f"{row.mean:.2f} %", (row.mean, y), (0, 6), ha="center")
+    if steps["network"].nunique() > 1:
+        legend(figure, ax)
     ax.set_xlabel("test accuracy after the last epoch (%)")
     return figure

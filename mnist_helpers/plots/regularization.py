@@ -12,7 +12,7 @@ from mnist_helpers.plots.curves import SPLITS, Histories, by_epoch
 def gains(alone: dict[str, Gain], left_out: dict[str, Gain]) -> Figure:
     """Each technique's gain alone, and what is lost where it is left out of all; points with their intervals.
 
-    Filled: the interval excludes 0. Drawn in the order of `alone`; a technique may lack one of its values.
+    Filled: p below 5 %. Drawn in the order of `alone`; a technique may lack one of its values.
     """
     names = list(alone | left_out)
     figure, axes, places = named_rows(names, 0.3, columns=2)
@@ -20,7 +20,7 @@ def gains(alone: dict[str, Gain], left_out: dict[str, Gain]) -> Figure:
     for ax, (title, values) in zip(axes, titled.items(), strict=True):
         for y, name in zip(places, names, strict=True):
             if gain := values.get(name):
-                face = "white" if gain.low <= 0 <= gain.high else COLOURS["LeNet-5"]
+                face = COLOURS["LeNet-5"] if gain.p < 0.05 else "white"
                 interval(ax, gain.mean, y, gain.low, gain.high, "LeNet-5", mfc=face, lw=1.2)
         ax.axvline(0, color="0.4", lw=0.8)
         ax.set(title=title, xlabel="points of test accuracy")

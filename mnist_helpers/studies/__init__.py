@@ -6,15 +6,17 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from mnist_helpers import data
+from mnist_helpers.analysis import corruptions
 from mnist_helpers.files import write_atomically
 from mnist_helpers.studies.contents import FINALISTS as FINALISTS
 from mnist_helpers.studies.contents import FOLDS as FOLDS
+from mnist_helpers.studies.contents import KEPT, STUDIES, Study
 from mnist_helpers.studies.contents import PARTS as PARTS
-from mnist_helpers.studies.contents import STUDIES, Study
 from mnist_helpers.studies.contents import SWEEP as SWEEP
 from mnist_helpers.studies.contents import TOGETHER as TOGETHER
 from mnist_helpers.training import jobs, runs, torchrun
@@ -25,7 +27,6 @@ from mnist_helpers.training.runs import Run, format_device, format_versions
 # on one of two busy cores; only for the first estimate of the time
 SECONDS_AN_EPOCH = {"LeNet5": 10, "LocalLeNet5": 14, "StridedLeNet5": 4, "LocalStridedLeNet5": 5, "MLP": 3}
 
-KEPT = ("name", "recipe", "hash", "seed", "epoch", "history", "wrong", "environment")  # of a run
 COLUMNS = ("epoch", "train_accuracy", "valid_accuracy", "test_accuracy")  # of its history: losses are drawn live only
 
 
@@ -85,11 +86,20 @@ def _finished(recipe: Recipe, seed: int) -> Run | None:
     return runs.load(runs.folder_of(recipe, seed, data.load().hash, "runs", data.best_device()))
 
 
-def _entry(run: Run) -> dict:
+def _entry(study: Study, run: Run) -> dict:
     """What a study keeps of a run, JSON-ready; the history by column, of 60,000 images to a tenth of one."""
     columns = {key: [row[key] if row[key] is None else round(row[key], 6) for row in run.history] for key in COLUMNS}
     about = {"name": run.recipe.name, "recipe": run.recipe.fields(), "hash": run.recipe.key, "seed": run.seed}
-    return about | {"epoch": run.epoch, "history": columns, "wrong": run.wrong, "environment": run.environment}
+    about |= {"epoch": run.epoch, "history": columns, "wrong": run.wrong, "environment": run.environment}
+    return about | {key: _corrupted(run) for key in study.kept if key not in KEPT}
+
+
+def _corrupted(run: Run) -> dict[str, list[float]]:
+    """{kind: accuracies in % at its strengths} of a run on the images that it held out, or else on the test images."""
+    mnist = data.load(device="cpu")
+    digits = data.split(mnist.train, run.recipe.validation)[1] if run.recipe.validation else mnist.test
+    table = corruptions.accuracies({run.recipe.name: [(run.model(), run.recipe)]}, digits)
+    return {kind: rows["accuracy"].round(2).tolist() for kind, rows in table.groupby("kind")}
 
 
 # --- on disk --------------------------------------------------------------------------------------------------
@@ -101,8 +111,10 @@ def _committed(study: Study) -> dict[Job, dict]:
     for path in [*sorted(own.parent.glob("*.json")), own]:
         try:
             entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-            for entry in ({key: entry[key] for key in KEPT} for entry in entries):
-                found[Recipe(entry["name"], **entry["recipe"]), entry["seed"]] = entry
+            for entry in entries:
+                if path == own or study.corrupted <= ("corrupted" in entry):
+                    entry = {key: entry[key] for key in study.kept}
+                    found[Recipe(entry["name"], **entry["recipe"]), entry["seed"]] = entry
         except (ValueError, TypeError, LookupError) as error:
             raise StudyError(
                 f"studies/{path.name} is damaged, or of a version with other recipes ({error}). Restore it with "
@@ -113,19 +125,20 @@ def _committed(study: Study) -> dict[Job, dict]:
 
 def _keep(study: Study, trained: list[Run]) -> None:
     """Write the study's file anew, a line an entry, in the study's order; and what it keeps of the networks."""
-    entries = _committed(study) | {(run.recipe, run.seed): _entry(run) for run in trained}
+    entries = _committed(study) | {(run.recipe, run.seed): _entry(study, run) for run in trained}
     if not entries:  # stopped before the first was finished
         return
     lines = [json.dumps(entries[job]) for job in study.jobs if job in entries]
     write_atomically(study.path(), ("[\n" + ",\n".join(lines) + "\n]\n").encode())
-    if study.keeps_networks and trained:
+    for run in trained:
+        if run.recipe.name in study.keeps_weights and run.seed == study.seeds[0]:
+            runs.keep_pretrained(run)
+    if study.keeps_answers and trained:
         path, content = study.path("npz"), io.BytesIO()
         answers = dict(np.load(path)) if path.is_file() else {}
         for run in trained:  # thousandths, enough for ensembles, take a third of half-precision logits' bytes
             thousandths = (1_000 * run.predictions.double().softmax(1)).round()
             answers[_answers_of(run.recipe, run.seed)] = thousandths.numpy().astype(np.uint16)
-            if run.seed == study.seeds[0]:
-                runs.keep_pretrained(run)
         names = [_answers_of(*job) for job in study.jobs]
         np.savez_compressed(content, **{name: answers[name] for name in names if name in answers})
         write_atomically(path, content.getvalue())
@@ -161,10 +174,24 @@ def _run(recipe: Recipe, seed: int, entry: dict) -> Run:
     return Run(recipe, seed, history, entry["epoch"], entry["wrong"], entry["environment"])
 
 
+def corrupted(name: str) -> pd.DataFrame:
+    """A row for each of a study's recipes (by name), seeds and kinds of corruption: mean accuracy in % over strengths.
+
+    Strength 0 is left out. Of a committed study that has them; StudyError as in `read`.
+    """
+    read(name)
+    rows = [
+        (recipe.name, seed, kind, sum(values[1:]) / len(values[1:]))
+        for (recipe, seed), entry in _committed(STUDIES[name]).items()
+        for kind, values in entry["corrupted"].items()
+    ]
+    return pd.DataFrame(rows, columns=["recipe", "seed", "kind", "accuracy"])
+
+
 def probabilities(name: str) -> dict[str, list[Tensor]]:
     """{recipe's name: its test probabilities, float64 [10000, 10], in the seeds' order}, to a thousandth.
 
-    Of a committed study that keeps networks; StudyError where it lacks one.
+    Of a committed study that keeps answers; StudyError where it lacks one.
     """
     study, path = STUDIES[name], STUDIES[name].path("npz")
     if not path.is_file():

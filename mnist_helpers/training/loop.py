@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 
 import torch
@@ -97,7 +98,7 @@ def _evaluate(model: nn.Module, splits: Splits, row: dict) -> Tensor:
     """Put the splits' accuracies and losses into the row; the test logits."""
     for name, digits in splits.digits.items():
         inputs = splits.inputs[name]
-        logits = models.predict(model, inputs, batch=5000 if inputs.is_cuda else 250)
+        logits = models.predict(model, inputs, batch=2000 if inputs.is_cuda else 250)
         row[f"{name}_accuracy"] = (logits.argmax(1) == digits.labels).cpu().double().mean().item()
         if name != "train":  # the training loss is the running mean of the epoch
             row[f"{name}_loss"] = F.cross_entropy(logits.cpu().double(), digits.labels.cpu()).item()
@@ -134,7 +135,7 @@ class Step:
         self.recipe = recipe
         layout = torch.contiguous_format if inputs.is_cuda else torch.channels_last  # whichever is faster there
         self.model = models.build(recipe).to(inputs.device, memory_format=layout)
-        _check(recipe, self.model, inputs[:2])
+        _check(recipe, self.model, inputs)
         self.optimizer = make_optimizer(recipe, self.model)
         self.schedule = make_schedule(recipe, self.optimizer, math.ceil(len(inputs) / recipe.batch_size))
         self.average = None  # of the weights after each step, and of what batch normalisation keeps
@@ -180,13 +181,13 @@ class Step:
 
 
 def _check(recipe: Recipe, model: nn.Module, inputs: Tensor) -> None:
-    """RecipeError unless the network takes the inputs and gives ten logits for each."""
+    """RecipeError unless the network takes the training images and gives ten logits for each."""
     if not list(model.parameters()):
         raise RecipeError(
             f"recipe {recipe.name}: {recipe.model_name} has no parameters; make each layer an attribute of its own, or "
             "keep them in nn.Sequential or nn.ModuleList"
         )
-    hint = ""
+    remainder, hint, inputs = len(inputs) % recipe.batch_size, "", inputs[:2]
     try:
         with torch.random.fork_rng(devices=[]):
             made = list(models.predict(model, inputs).shape)
@@ -199,6 +200,15 @@ def _check(recipe: Recipe, model: nn.Module, inputs: Tensor) -> None:
             f"recipe {recipe.name}: of images {list(inputs.shape)} {recipe.model_name} makes {made}, and not logits "
             f"{[len(inputs), data.CLASSES]}{hint}"
         )
+    if remainder == 1:
+        try:
+            with torch.random.fork_rng(devices=[]):
+                deepcopy(model).train()(inputs[:1])
+        except ValueError as error:  # of batch normalisation
+            raise RecipeError(
+                f"recipe {recipe.name}: batches of {recipe.batch_size} leave a last one of a single image, which "
+                f"{recipe.model_name} cannot be trained on ({error}); choose another batch_size"
+            ) from error
 
 
 def train_epoch(

@@ -158,8 +158,10 @@ class Recipe:
     def key(self) -> str:
         """16 hexadecimal digits of the fields that are not at their defaults, so that a new field changes none."""
         usual = {entry.name: entry.default for entry in fields(self)}
-        usual |= {"widths": [], "augmentation": asdict(NONE), "resize": "none"}
-        told = {key: value for key, value in self.fields().items() if value != usual[key]}
+        usual |= {"widths": [], "augmentation": {}, "resize": "none"}
+        told = self.fields()
+        told["augmentation"] = {key: limit for key, limit in told["augmentation"].items() if limit}
+        told = {key: value for key, value in told.items() if value != usual[key]}
         model = told.pop("model")
         text = re.sub(r"(?<=\d)\.0(?=[,}\]])", "", json.dumps([model, told], sort_keys=True))  # 1.0 as 1
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -157,6 +157,8 @@ def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
     assert statistics.holm([0.5, 0.9]) == [1, 1]
     many = [0.001, 0.012, 0.006, 0.8, 0.03]
     assert all(adjusted >= p for adjusted, p in zip(statistics.holm(many), many, strict=True))
+    gains = {name: statistics.Gain(1, 0, 2, p) for name, p in zip("abc", [0.04, 0.01, 0.03], strict=True)}
+    assert [gain.p for gain in statistics.adjust(gains).values()] == pytest.approx([0.06, 0.03, 0.06])
 
 
 def test_p_is_read_as_four_decimals_or_a_power_of_ten():

@@ -170,8 +170,8 @@ FIGURES = {
     "record": lambda names: regularization.record(recorded(names)),
     "ladder": lambda names: curves.ladder(
         pd.DataFrame(
-            [(n, 98 + k / 5, 97.9 + k / 5, 98.1 + k / 5) for k, n in enumerate(names)],
-            columns=["step", "mean", "low", "high"],
+            [(n, n, 98 + k / 5, 97.9 + k / 5, 98.1 + k / 5) for k, n in enumerate(names)],
+            columns=["step", "network", "mean", "low", "high"],
         )
     ),
     "draw_budget": lambda names: architecture.draw_budget(derivations(names)),
@@ -245,7 +245,7 @@ def test_every_network_is_in_every_figure(name, count):
         begins = re.compile(rf"{re.escape(network)}(?!\w| MLP)")
         assert any(begins.match(text) for text in shown), network
     coloured = set(names)
-    if name in ("layer_signals", "agreement", "gains", "ladder", "weights", "classes", "evidence"):
+    if name in ("layer_signals", "agreement", "gains", "weights", "classes", "evidence"):
         coloured = set()  # groups that are no networks, or panels
     elif name in ("corruption_curves", "shift_maps"):
         coloured = {network.removesuffix(plots.REGULARIZED) for network in names}

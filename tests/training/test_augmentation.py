@@ -82,6 +82,53 @@ def test_strength_scales_every_limit(inputs):
     assert torch.allclose(half, augment(inputs, Augmentation(1, 10, 0.1, 0.1, 0.5)), atol=1e-4)
 
 
+FADED = {
+    "brightness": Augmentation(brightness=0.5),
+    "contrast": Augmentation(contrast=0.9),
+    "blur": Augmentation(blur=2),
+    "noise": Augmentation(noise=0.5),
+}
+
+
+@pytest.mark.parametrize("kind", FADED)
+def test_values_change_by_at_most_the_limit_and_in_each_image_otherwise(kind, inputs):
+    """Of grey images with a bright square, whose values have room on both sides."""
+    images = torch.zeros(400, 1, 28, 28)
+    images[..., 10:18, 10:18] = 1.0
+    images[0, 0, 0, 0], images[1, 0, 0, 0] = -9.0, 9.0  # nothing is cut off at the batch's limits
+    torch.manual_seed(0)
+    made = augment(images, FADED[kind])[2:, 0]
+    before = images[2:, 0]
+    spread, square, edge = made.std((1, 2)) / before.std((1, 2)), made[:, 12:16, 12:16], made[:, 0, 0]
+    if kind == "brightness":
+        assert torch.allclose(square.amax((1, 2)) - edge, torch.ones(398), atol=1e-5)  # moved as a whole
+        assert edge.abs().max() <= 0.5 and edge.min() < -0.45 and edge.max() > 0.45
+    if kind == "contrast":
+        assert torch.allclose(made.mean((1, 2)), before.mean((1, 2)), atol=1e-5)
+        assert 0.099 < spread.min() < 0.12 and 0.98 < spread.max() <= 1
+    if kind == "blur":
+        assert torch.allclose(made.sum((1, 2)), before.sum((1, 2)), rtol=1e-3)  # far from the edges nothing is lost
+        assert spread.max() > 0.99 and spread.min() < 0.8
+        whole = made[spread.argmin(), 14]  # one row of the most blurred image: up to the middle it only rises
+        assert (whole[:14].diff() >= 0).all()
+    if kind == "noise":
+        deviations = (made - before).std((1, 2))
+        assert deviations.max() < 0.55 and deviations.max() > 0.45 and deviations.min() < 0.02
+    assert len({value.item() for value in made[:, 14, 14]}) > 200
+
+
+def test_values_stay_within_those_of_the_batch(inputs):
+    made = augment(inputs, Augmentation(brightness=3, noise=3))
+    assert made.amin() == inputs.amin() and made.amax() == inputs.amax()
+
+
+def test_places_draw_the_same_with_and_without_values(inputs):
+    torch.manual_seed(0)
+    moved = augment(inputs, STRONG)
+    torch.manual_seed(0)
+    assert torch.allclose(augment(inputs, replace(STRONG, noise=1e-6)), moved, atol=1e-4)
+
+
 def test_strength_calms_down_to_zero_in_the_last_epoch():
     recipe = replace(recipes.LENET5, epochs=10, calm=0.4)
     strengths = [loop.strength_in(recipe, epoch) for epoch in range(10)]

@@ -227,3 +227,13 @@ def test_initialisations():
     assert kaiming.weight.std().item() == pytest.approx((2 / 784) ** 0.5, rel=0.02)  # 200,704 draws
     with pytest.raises(ValueError, match="unknown initialisation"):
         models.MLP(initialisation="zeros")
+
+
+def test_a_last_batch_of_one_image_is_refused_where_batch_normalisation_meets_it(few, tmp_path):
+    size = len(data.load().train) - 500
+    recipe = recipes.MLP_SMALL.changed("ONE", epochs=1, validation=500, batch_size=size - 1)
+    training.train(recipe, 0, runs=tmp_path, device="cpu", on_epoch=lambda row: None)
+    with pytest.raises(
+        training.RecipeError, match="leave a last one of a single image, which MLP cannot be trained on"
+    ):
+        training.train(recipe.changed("NORM", batch_norm=True), 0, runs=tmp_path, device="cpu")

@@ -100,5 +100,7 @@ def picture_of_pages(pdf: bytes, numbers: tuple[int, ...]) -> bytes:
     document, content = pypdfium2.PdfDocument(pdf), io.BytesIO()
     pages = [document[n - 1].render(scale=0.9).to_pil() for n in numbers if n <= len(document)]
     row = np.hstack([ImageOps.expand(page, 6, "lightgrey") for page in pages])
-    ImageOps.expand(Image.fromarray(row), 6, "lightgrey").save(content, "PNG", optimize=True)
+    picture = ImageOps.expand(Image.fromarray(row), 6, "lightgrey")
+    few = picture.quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # keeps the figures' colours
+    few.save(content, "PNG", optimize=True)
     return content.getvalue()
