@@ -16,7 +16,7 @@ def gains(alone: dict[str, Gain], left_out: dict[str, Gain]) -> Figure:
     """
     names = list(alone | left_out)
     figure, axes, places = named_rows(names, 0.3, columns=2)
-    titled = {"alone: gain over plain": alone, "left out: loss against all": left_out}
+    titled = {"alone: gain over none": alone, "left out: loss against the seven": left_out}
     for ax, (title, values) in zip(axes, titled.items(), strict=True):
         for y, name in zip(places, names, strict=True):
             if gain := values.get(name):
