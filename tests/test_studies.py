@@ -44,7 +44,7 @@ def test_a_study_is_trained_once_read_back_and_its_networks_kept(project, monkey
     assert result.wrong == (run.predictions.argmax(1) != test.labels).nonzero()[:, 0].tolist()
     assert result.test_accuracy == pytest.approx(1 - len(result.wrong) / 10_000, abs=1e-9)
     kept, exact = studies.probabilities("quick")["SMOOTH"][1], run.predictions.double().softmax(1)
-    assert (kept - exact).abs().max() <= 0.0005 + 1e-12  # thousandths, rounded
+    assert (kept - exact).abs().max() <= 0.005 + 1e-12  # hundredths, rounded
     model, recipe = training.pretrained("quick")
     assert recipe == QUICK and not model.training
     first, inputs = training.train_many(QUICK, [1], device="cpu")[0].model(), data.prepare(test.images, recipe)

@@ -136,9 +136,9 @@ def _keep(study: Study, trained: list[Run]) -> None:
     if study.keeps_answers and trained:
         path, content = study.path("npz"), io.BytesIO()
         answers = dict(np.load(path)) if path.is_file() else {}
-        for run in trained:  # thousandths, enough for ensembles, take a third of half-precision logits' bytes
-            thousandths = (1_000 * run.predictions.double().softmax(1)).round()
-            answers[_answers_of(run.recipe, run.seed)] = thousandths.numpy().astype(np.uint16)
+        for run in trained:  # hundredths, enough for ensembles, take an eighth of half-precision logits' bytes
+            hundredths = (100 * run.predictions.double().softmax(1)).round()
+            answers[_answers_of(run.recipe, run.seed)] = hundredths.numpy().astype(np.uint8)
         names = [_answers_of(*job) for job in study.jobs]
         np.savez_compressed(content, **{name: answers[name] for name in names if name in answers})
         write_atomically(path, content.getvalue())
@@ -189,7 +189,7 @@ def corrupted(name: str) -> pd.DataFrame:
 
 
 def probabilities(name: str) -> dict[str, list[Tensor]]:
-    """{recipe's name: its test probabilities, float64 [10000, 10], in the seeds' order}, to a thousandth.
+    """{recipe's name: its test probabilities, float64 [10000, 10], in the seeds' order}, to a hundredth.
 
     Of a committed study that keeps answers; StudyError where it lacks one.
     """
@@ -199,7 +199,7 @@ def probabilities(name: str) -> dict[str, list[Tensor]]:
     try:
         with np.load(path) as arrays:
             return {
-                recipe.name: [torch.from_numpy(arrays[_answers_of(recipe, seed)] / 1_000) for seed in study.seeds]
+                recipe.name: [torch.from_numpy(arrays[_answers_of(recipe, seed)] / 100) for seed in study.seeds]
                 for recipe in study.recipes
             }
     except (KeyError, OSError, ValueError, EOFError, TypeError, BadZipFile) as error:

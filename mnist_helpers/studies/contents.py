@@ -166,7 +166,7 @@ class Study:
 
     plan: what is asked, what would refute it and how it is tested, written before the first training. keeps_weights:
     names of recipes whose weights for the first seed go into the package. keeps_answers: also the test probabilities of
-    all runs, in thousandths, in studies/<name>.npz. corrupted: also the accuracies on corrupted images, of those that
+    all runs, in hundredths, in studies/<name>.npz. corrupted: also the accuracies on corrupted images, of those that
     a recipe holds out, or else of the test images.
     """
 
