@@ -138,7 +138,9 @@ def test_plots_draw_one_seed_and_many():
     assert curves.lowest_test_loss([history]) == 6
     summary = {name: statistics.summarise([0.98, 0.99]) for name in ("LeNet-5", "MLP")}
     assert comparison.accuracies(summary, 99.05).axes[0].get_xlabel() == "test accuracy (%)"
-    steps = pd.DataFrame({"step": ["a", "b"], "mean": [90.0, 98.0], "low": [88.0, 97.9], "high": [92.0, 98.1]})
+    steps = pd.DataFrame(
+        {"step": ["a", "b"], "network": "MLP", "mean": [90.0, 98.0], "low": [88.0, 97.9], "high": [92.0, 98.1]}
+    )
     assert [label.get_text() for label in curves.ladder(steps).axes[0].get_yticklabels()] == ["a", "b"]
 
 
