@@ -18,7 +18,7 @@ from mnist_helpers.training import jobs, models, recipes, runs
 ROOT = Path(__file__).parents[1]
 QUICK = replace(recipes.MLP_SMALL, name="QUICK", epochs=1, batch_size=1000)
 SMOOTH = replace(QUICK, name="SMOOTH", label_smoothing=0.1)
-STUDY = studies.Study("quick", (QUICK, SMOOTH), (1, 2), keeps_weights=("QUICK",), keeps_answers=True)
+STUDY = studies.Study("quick", (QUICK, SMOOTH), (1, 2), keeps_networks=True)
 
 
 @pytest.fixture
@@ -128,15 +128,16 @@ def test_unknown_names_are_refused(capsys):
 
 def test_a_study_of_corrupted_images_measures_its_runs_on_them(project, mnist):
     """Held-out images where a recipe has some, else the test images; what lacks this is no result of such a study."""
-    whole = replace(QUICK, name="WHOLE", validation=0)
-    hard = studies.Study("hard", (QUICK, whole), (1,), corrupted=True)
+    whole, fold = replace(QUICK, name="WHOLE", validation=0), replace(QUICK, name="FOLD", fold=1)
+    hard = studies.Study("hard", (QUICK, whole, fold), (1,), corrupted=True)
     studies.run([STUDY])
-    assert len(studies._missing(hard)) == 2
+    assert len(studies._missing(hard)) == 3
     studies.STUDIES["hard"] = hard
     studies.run([hard])
     table = studies.corrupted("hard").set_index(["recipe", "kind"])["accuracy"]
-    assert len(table) == 2 * len(corruptions.CORRUPTIONS)
-    for recipe, digits in ((QUICK, data.split(mnist.train, 5_000)[1]), (whole, mnist.test)):
+    assert len(table) == 3 * len(corruptions.CORRUPTIONS)
+    first, second = (data.split(mnist.train, 5_000, fold=number)[1] for number in (0, 1))
+    for recipe, digits in ((QUICK, first), (whole, mnist.test), (fold, second)):
         model = training.train_many(recipe, [1], device="cpu")[0].model()
         frame = corruptions.accuracies({"": [(model, recipe)]}, digits)
         expected = frame[frame["strength"] > 0].groupby("kind")["accuracy"].mean()

@@ -15,8 +15,8 @@ from mnist_helpers.analysis import corruptions
 from mnist_helpers.files import write_atomically
 from mnist_helpers.studies.contents import FINALISTS as FINALISTS
 from mnist_helpers.studies.contents import FOLDS as FOLDS
-from mnist_helpers.studies.contents import KEPT, STUDIES, Study
 from mnist_helpers.studies.contents import PARTS as PARTS
+from mnist_helpers.studies.contents import STUDIES, Study
 from mnist_helpers.studies.contents import SWEEP as SWEEP
 from mnist_helpers.studies.contents import TOGETHER as TOGETHER
 from mnist_helpers.training import jobs, runs, torchrun
@@ -27,6 +27,7 @@ from mnist_helpers.training.runs import Run, format_device, format_versions
 # on one of two busy cores; only for the first estimate of the time
 SECONDS_AN_EPOCH = {"LeNet5": 10, "LocalLeNet5": 14, "StridedLeNet5": 4, "LocalStridedLeNet5": 5, "MLP": 3}
 
+KEPT = ("name", "recipe", "hash", "seed", "epoch", "history", "wrong", "environment")  # of a run
 COLUMNS = ("epoch", "train_accuracy", "valid_accuracy", "test_accuracy")  # of its history: losses are drawn live only
 
 
@@ -91,14 +92,14 @@ def _entry(study: Study, run: Run) -> dict:
     columns = {key: [row[key] if row[key] is None else round(row[key], 6) for row in run.history] for key in COLUMNS}
     about = {"name": run.recipe.name, "recipe": run.recipe.fields(), "hash": run.recipe.key, "seed": run.seed}
     about |= {"epoch": run.epoch, "history": columns, "wrong": run.wrong, "environment": run.environment}
-    return about | {key: _corrupted(run) for key in study.kept if key not in KEPT}
+    return about | ({"corrupted": _corrupted(run)} if study.corrupted else {})
 
 
 def _corrupted(run: Run) -> dict[str, list[float]]:
     """{kind: accuracies in % at its strengths} of a run on the images that it held out, or else on the test images."""
-    mnist = data.load(device="cpu")
-    digits = data.split(mnist.train, run.recipe.validation)[1] if run.recipe.validation else mnist.test
-    table = corruptions.accuracies({run.recipe.name: [(run.model(), run.recipe)]}, digits)
+    mnist, recipe = data.load(device="cpu"), run.recipe
+    digits = data.split(mnist.train, recipe.validation, fold=recipe.fold)[1] if recipe.validation else mnist.test
+    table = corruptions.accuracies({recipe.name: [(run.model(), recipe)]}, digits)
     return {kind: rows["accuracy"].round(2).tolist() for kind, rows in table.groupby("kind")}
 
 
@@ -107,14 +108,14 @@ def _corrupted(run: Run) -> dict[str, list[float]]:
 
 def _committed(study: Study) -> dict[Job, dict]:
     """{(recipe, seed): entry} of the study's trainings under studies/, in another's file or, which counts, its own."""
-    own, found = study.path(), {}
+    own, found, keys = study.path(), {}, (*KEPT, "corrupted") if study.corrupted else KEPT
     for path in [*sorted(own.parent.glob("*.json")), own]:
         try:
             entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-            for entry in entries:
-                if path == own or study.corrupted <= ("corrupted" in entry):
-                    entry = {key: entry[key] for key in study.kept}
-                    found[Recipe(entry["name"], **entry["recipe"]), entry["seed"]] = entry
+            if path != own:  # another study may not have measured all that this one keeps
+                entries = [entry for entry in entries if not study.corrupted or "corrupted" in entry]
+            for entry in ({key: entry[key] for key in keys} for entry in entries):
+                found[Recipe(entry["name"], **entry["recipe"]), entry["seed"]] = entry
         except (ValueError, TypeError, LookupError) as error:
             raise StudyError(
                 f"studies/{path.name} is damaged, or of a version with other recipes ({error}). Restore it with "
@@ -130,15 +131,14 @@ def _keep(study: Study, trained: list[Run]) -> None:
         return
     lines = [json.dumps(entries[job]) for job in study.jobs if job in entries]
     write_atomically(study.path(), ("[\n" + ",\n".join(lines) + "\n]\n").encode())
-    for run in trained:
-        if run.recipe.name in study.keeps_weights and run.seed == study.seeds[0]:
-            runs.keep_pretrained(run)
-    if study.keeps_answers and trained:
+    if study.keeps_networks and trained:
         path, content = study.path("npz"), io.BytesIO()
         answers = dict(np.load(path)) if path.is_file() else {}
         for run in trained:  # hundredths, enough for ensembles, take an eighth of half-precision logits' bytes
             hundredths = (100 * run.predictions.double().softmax(1)).round()
             answers[_answers_of(run.recipe, run.seed)] = hundredths.numpy().astype(np.uint8)
+            if run.seed == study.seeds[0]:
+                runs.keep_pretrained(run)
         names = [_answers_of(*job) for job in study.jobs]
         np.savez_compressed(content, **{name: answers[name] for name in names if name in answers})
         write_atomically(path, content.getvalue())
@@ -153,6 +153,13 @@ def read(name: str) -> dict[str, list[Run]]:
 
     StudyError where trainings are missing.
     """
+    study, entries = STUDIES[name], _all_entries(name)
+    return {
+        recipe.name: [_run(recipe, seed, entries[recipe, seed]) for seed in study.seeds] for recipe in study.recipes
+    }
+
+
+def _all_entries(name: str) -> dict[Job, dict]:
     study = STUDIES[name]
     entries = _committed(study)
     if not entries and not study.path().is_file():
@@ -163,9 +170,7 @@ def read(name: str) -> dict[str, list[Run]]:
             f"studies/{name}.json lacks {len(missing)} of {len(study.jobs)} trainings of today's recipes, the first "
             f"{recipe.name!r} with seed {seed}; 'make study' trains them."
         )
-    return {
-        recipe.name: [_run(recipe, seed, entries[recipe, seed]) for seed in study.seeds] for recipe in study.recipes
-    }
+    return entries
 
 
 def _run(recipe: Recipe, seed: int, entry: dict) -> Run:
@@ -179,10 +184,9 @@ def corrupted(name: str) -> pd.DataFrame:
 
     Strength 0 is left out. Of a committed study that has them; StudyError as in `read`.
     """
-    read(name)
     rows = [
         (recipe.name, seed, kind, sum(values[1:]) / len(values[1:]))
-        for (recipe, seed), entry in _committed(STUDIES[name]).items()
+        for (recipe, seed), entry in _all_entries(name).items()
         for kind, values in entry["corrupted"].items()
     ]
     return pd.DataFrame(rows, columns=["recipe", "seed", "kind", "accuracy"])
@@ -191,7 +195,7 @@ def corrupted(name: str) -> pd.DataFrame:
 def probabilities(name: str) -> dict[str, list[Tensor]]:
     """{recipe's name: its test probabilities, float64 [10000, 10], in the seeds' order}, to a hundredth.
 
-    Of a committed study that keeps answers; StudyError where it lacks one.
+    Of a committed study that keeps networks; StudyError where it lacks one.
     """
     study, path = STUDIES[name], STUDIES[name].path("npz")
     if not path.is_file():

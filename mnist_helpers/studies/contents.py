@@ -42,15 +42,13 @@ LONGER = {
 }
 FOLDS = 6
 # Candidates for a robust LeNet-5: distortions of values beside those of places.
+MIDDLE = replace(BEST_LENET5, augmentation=replace(AUGMENTATION, contrast=0.95, brightness=0.3, blur=2, noise=1))
 ROBUST = {
-    "regularized": {},
-    "mild": {"augmentation": replace(AUGMENTATION, contrast=0.9, brightness=0.3, blur=1, noise=0.5)},
-    "middle": {"augmentation": replace(AUGMENTATION, contrast=0.95, brightness=0.3, blur=2, noise=1)},
-    "middle, to the end": {
-        "augmentation": replace(AUGMENTATION, contrast=0.95, brightness=0.3, blur=2, noise=1),
-        "calm": 0,
-    },
-    "strong": {"augmentation": replace(AUGMENTATION, contrast=0.95, brightness=0.3, blur=3, noise=1.2)},
+    "regularized": BEST_LENET5,
+    "mild": replace(BEST_LENET5, augmentation=replace(AUGMENTATION, contrast=0.9, brightness=0.3, blur=1, noise=0.5)),
+    "middle": MIDDLE,
+    "middle, to the end": replace(MIDDLE, calm=0),
+    "strong": replace(MIDDLE, augmentation=replace(MIDDLE.augmentation, blur=3, noise=1.2)),
 }
 # The lead of LeNet-5 over the MLP in three parts: sums of accuracies of the study "ideas", each times its weight.
 PARTS = {
@@ -157,30 +155,21 @@ of seeds; p is adjusted for six tests (Holm).
 is significantly worse than plain LeNet-5."""
 
 
-KEPT = ("name", "recipe", "hash", "seed", "epoch", "history", "wrong", "environment")  # of a run
-
-
 @dataclass(frozen=True)
 class Study:
     """Every recipe with every seed; its summary is studies/<name>.json.
 
-    plan: what is asked, what would refute it and how it is tested, written before the first training. keeps_weights:
-    names of recipes whose weights for the first seed go into the package. keeps_answers: also the test probabilities of
-    all runs, in hundredths, in studies/<name>.npz. corrupted: also the accuracies on corrupted images, of those that
-    a recipe holds out, or else of the test images.
+    plan: what is asked, what would refute it and how it is tested, written before the first training. keeps_networks:
+    also the test probabilities of all runs, in hundredths, in studies/<name>.npz, and each recipe's weights for its
+    first seed, in the package. corrupted: also the accuracies on corrupted images, held-out ones where there are some.
     """
 
     name: str
     recipes: tuple[Recipe, ...]
     seeds: tuple[int, ...]
+    keeps_networks: bool = False
     plan: str = ""
-    keeps_weights: tuple[str, ...] = ()
-    keeps_answers: bool = False
     corrupted: bool = False
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        return (*KEPT, "corrupted") if self.corrupted else KEPT
 
     @property
     def jobs(self) -> list[Job]:
@@ -215,8 +204,7 @@ def _studies() -> Iterable[Study]:
     small_mlps = [MLP_SMALL.changed(f"small MLP, {name}", *changes) for name, changes in small.items()]
     yield Study("small_mlps", tuple(small_mlps), five)
     yield Study("folds", _in_folds(FINALISTS), five[:1])
-    best = (BEST_LENET5, BEST_MLP)
-    yield Study("record", best, five, keeps_weights=tuple(recipe.name for recipe in best), keeps_answers=True)
+    yield Study("record", (BEST_LENET5, BEST_MLP), five, keeps_networks=True)
     yield Study("data", tuple(recipes.SIZED.values()), five)
     yield Study("ideas", tuple(recipes.IDEAS.values()), ten, plan=IDEAS_PLAN)
     yield Study("capacity", (*recipes.CAPACITY["LeNet-5"], *recipes.CAPACITY["MLP"]), five, plan=CAPACITY_PLAN)
@@ -224,7 +212,7 @@ def _studies() -> Iterable[Study]:
     controls = (recipe for steps in recipes.CONTROLS.values() for recipe in steps.values())
     yield Study("controls", tuple(controls), ten, plan=CONTROLS_PLAN)
     yield Study("longer_folds", _in_folds(LONGER), five[:1], plan=LONGER_PLAN)
-    robust = [BEST_LENET5.changed(name, validation=5_000, **change) for name, change in ROBUST.items()]
+    robust = [recipe.changed(name, validation=5_000) for name, recipe in ROBUST.items()]
     yield Study("robust_choice", (LENET5.changed("plain"), *robust), five[:1], plan=ROBUST_PLAN, corrupted=True)
 
 
