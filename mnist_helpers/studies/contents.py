@@ -41,14 +41,26 @@ LONGER = {
     "MLP, stronger distortions, 300 epochs": replace(BEST_MLP, epochs=300),
 }
 FOLDS = 6
-# Candidates for a robust LeNet-5: distortions of values beside those of places.
-MIDDLE = replace(BEST_LENET5, augmentation=replace(AUGMENTATION, contrast=0.95, brightness=0.3, blur=2, noise=1))
+
+
+# Candidates for a robust LeNet-5: distortions of values beside those of places; then, for a share of the images, also
+# covered squares.
+def _robust(changed: Recipe = BEST_LENET5, **limits: float) -> Recipe:
+    return replace(changed, augmentation=replace(AUGMENTATION, **limits))
+
+
+MIDDLE = {"contrast": 0.95, "brightness": 0.3, "blur": 2, "noise": 1}
+GENTLE = {"contrast": 0.9, "brightness": 0.3, "blur": 1.5, "noise": 0.4}
 ROBUST = {
     "regularized": BEST_LENET5,
-    "mild": replace(BEST_LENET5, augmentation=replace(AUGMENTATION, contrast=0.9, brightness=0.3, blur=1, noise=0.5)),
-    "middle": MIDDLE,
-    "middle, to the end": replace(MIDDLE, calm=0),
-    "strong": replace(MIDDLE, augmentation=replace(MIDDLE.augmentation, blur=3, noise=1.2)),
+    "mild": _robust(contrast=0.9, brightness=0.3, blur=1, noise=0.5),
+    "middle": _robust(**MIDDLE),
+    "middle, to the end": _robust(replace(BEST_LENET5, calm=0), **MIDDLE),
+    "strong": _robust(**MIDDLE | {"blur": 3, "noise": 1.2}),
+    "a half": _robust(**GENTLE, cover=14, spared=0.5),
+    "a quarter": _robust(**GENTLE, cover=14, spared=0.75),
+    "a half, 80 epochs": _robust(replace(BEST_LENET5, epochs=80), **GENTLE, cover=14, spared=0.5),
+    "a quarter, 80 epochs": _robust(replace(BEST_LENET5, epochs=80), **GENTLE, cover=14, spared=0.75),
 }
 # The lead of LeNet-5 over the MLP in three parts: sums of accuracies of the study "ideas", each times its weight.
 PARTS = {
@@ -144,6 +156,11 @@ corrupted. A candidate qualifies if it has at most 5 more misses of the clean im
 cannot tell finer), and if its accuracy, the mean over the strengths, is for no kind below that of plain LeNet-5. Of
 those that qualify the one with the highest mean over all kinds is used. If none does, the report says so, and nothing
 is trained for the test set.
+
+*A second group.* None of these four qualified: against covered squares all are below plain LeNet-5, and three miss too
+many clean images. Four more were written down when this was known. They also cover a random square, they change the
+values of a half or a quarter of the images only, and two of them have 80 epochs instead of 40. The rule and the
+validation images are the same.
 
 *Training runs.* The chosen recipe on all 60,000 images and plain LeNet-5 by the protocol of chapter 5: 10 seeds each.
 

@@ -25,6 +25,10 @@ class Augmentation:
     The others change values, not places. brightness is drawn as those above; contrast (the share of it that is lost),
     blur (pixels, standard deviation) and noise (standard deviation) evenly from 0 to their limits. The unit of
     brightness and noise is that of the prepared inputs: of normalised ones, 0.31 of the range from black to white.
+
+    cover: pixels, the side of a square of background at a random place, evenly from 0 to its limit (after DeVries and
+    Taylor 2017, whose square has a fixed size). spared: the share of the images, drawn anew each time, whose values
+    stay as they are and that are not covered.
     """
 
     shift: float = 0.0
@@ -36,16 +40,26 @@ class Augmentation:
     contrast: float = 0.0
     blur: float = 0.0
     noise: float = 0.0
+    cover: float = 0.0
+    spared: float = 0.0
 
     def __post_init__(self):
         for key, value in asdict(self).items():
             object.__setattr__(self, key, float(value))
-        if any(not 0 <= value < float("inf") for value in astuple(self)) or max(self.scale, self.contrast) >= 1:
-            raise ValueError(f"an augmentation's limits must be 0 or more, its scale and contrast below 1: {self}")
+        if (
+            any(not 0 <= value < float("inf") for value in astuple(self))
+            or max(self.scale, self.contrast, self.spared) >= 1
+        ):
+            expected = "limits must be 0 or more, its scale, contrast and share of spared images below 1"
+            raise ValueError(f"an augmentation's {expected}: {self}")
+
+    def __repr__(self) -> str:
+        """The limits that are not 0."""
+        return f"Augmentation({', '.join(f'{key}={value:g}' for key, value in asdict(self).items() if value)})"
 
 
 NONE = Augmentation()
-OF_PLACES = 5  # the first fields
+PLACES, VALUES = slice(5), slice(5, 9)  # which of the limits
 
 
 def augment(inputs: Tensor, how: Augmentation, strength: float | Tensor = 1.0) -> Tensor:
@@ -56,14 +70,16 @@ def augment(inputs: Tensor, how: Augmentation, strength: float | Tensor = 1.0) -
     if how == NONE or (not isinstance(strength, Tensor) and strength == 0):  # of a tensor one would wait for the GPU
         return inputs
     limits = astuple(how)
-    if any(limits[:OF_PLACES]):
-        inputs = _moved(inputs, *(strength * value for value in limits[:OF_PLACES]))
-    if any(limits[OF_PLACES:]):
-        inputs = _faded(inputs, *(strength * value for value in limits[OF_PLACES:]))
-    return inputs
+    if any(limits[PLACES]):
+        inputs = distort_places(inputs, *(strength * value for value in limits[PLACES]))
+    if how.spared:
+        strength = strength * (torch.rand(len(inputs), 1, 1, 1, device=inputs.device) >= how.spared)
+    if any(limits[VALUES]):
+        inputs = distort_values(inputs, *(strength * value for value in limits[VALUES]))
+    return cover_square(inputs, strength * how.cover) if how.cover else inputs
 
 
-def _moved(inputs: Tensor, shift, rotation, scale, shear, elastic) -> Tensor:
+def distort_places(inputs: Tensor, shift, rotation, scale, shear, elastic) -> Tensor:
     """An image's sampling grid is linear in its draws: six of the affine map, 2 x 36 of the elastic field. So the grids
     of a batch are one matrix product, and one bilinear resampling follows. Beyond the edge the edge's value goes on.
     """
@@ -81,7 +97,7 @@ def _moved(inputs: Tensor, shift, rotation, scale, shear, elastic) -> Tensor:
     return F.grid_sample(inputs, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def _faded(inputs: Tensor, brightness, contrast, blur, noise) -> Tensor:
+def distort_values(inputs: Tensor, brightness, contrast, blur, noise) -> Tensor:
     """Blurred, then less contrast about the image's mean, lighter or darker, noisy; within the batch's values."""
     draw = torch.rand(4, len(inputs), 1, 1, 1, device=inputs.device)
     place = torch.arange(inputs.shape[-1], device=inputs.device)
@@ -93,6 +109,16 @@ def _faded(inputs: Tensor, brightness, contrast, blur, noise) -> Tensor:
     faint = mean + (blurred - mean) * (1 - draw[1] * contrast) + (2 * draw[2] - 1) * brightness
     noisy = faint + torch.randn_like(inputs) * (draw[3] * noise)
     return noisy.clamp(inputs.amin(), inputs.amax())
+
+
+def cover_square(inputs: Tensor, limit: float | Tensor) -> Tensor:
+    """A square of the batch's lowest value over each image, its centre anywhere in it, its side from 0 to the limit."""
+    size, n = inputs.shape[-1], len(inputs)
+    half = torch.rand(n, 1, 1, 1, device=inputs.device) * (limit / 2)
+    row, column = torch.rand(2, n, 1, 1, 1, device=inputs.device) * size
+    place = torch.arange(size, device=inputs.device) + 0.5
+    covered = ((place[:, None] - row).abs() < half) & ((place - column).abs() < half)
+    return torch.where(covered, inputs.amin(), inputs)
 
 
 @lru_cache(maxsize=4)

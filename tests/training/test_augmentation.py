@@ -127,6 +127,40 @@ def test_places_draw_the_same_with_and_without_values(inputs):
     moved = augment(inputs, STRONG)
     torch.manual_seed(0)
     assert torch.allclose(augment(inputs, replace(STRONG, noise=1e-6)), moved, atol=1e-4)
+    torch.manual_seed(0)
+    assert torch.equal(augment(inputs, replace(STRONG, cover=1e-6)), moved)
+
+
+def test_a_square_of_background_covers_each_image_at_its_own_place_and_size():
+    images = torch.rand(1_000, 1, 28, 28) + 1
+    images[0, 0, 0, 0] = 0.5  # the batch's lowest value
+    torch.manual_seed(0)
+    made = augment(images, Augmentation(cover=12))
+    covered = (made == 0.5)[1:, 0]
+    assert torch.equal(made[1:, 0][~covered], images[1:, 0][~covered])  # the rest is as it was
+    rows, columns = covered.any(2).sum(1), covered.any(1).sum(1)
+    assert torch.equal(covered.sum((1, 2)), rows * columns)  # a rectangle; at the edge a part of the square
+    assert rows.max() == 12 and rows.min() <= 1 and len(rows.unique()) == 13
+    inside = covered[:, 8:20, 8:20].float().mean(0)
+    assert inside.max() - inside.min() < 0.08  # evenly; a pixel's share of 1,000 images has a deviation of 0.009
+    torch.manual_seed(0)
+    assert torch.equal(augment(images, Augmentation(cover=24), 0.5), made)
+
+
+def test_spared_images_keep_their_values_and_are_not_covered(inputs):
+    images, how = inputs.repeat(20, 1, 1, 1), Augmentation(brightness=0.3, noise=0.5, cover=12, spared=0.7)
+    torch.manual_seed(0)
+    same = (augment(images, how) - images).abs().amax((1, 2, 3)) < 1e-5  # contrast adds and takes the mean
+    assert 0.6 < same.float().mean() < 0.8  # the share of 1,280 images has a standard deviation of 0.013
+    torch.manual_seed(0)
+    moved = augment(images, replace(STRONG, noise=0.5, spared=0.7))
+    torch.manual_seed(0)
+    same = (moved - augment(images, STRONG)).abs().amax((1, 2, 3)) < 1e-5
+    assert 0.6 < same.float().mean() < 0.8  # places change in all
+
+
+def test_an_augmentation_shows_what_it_does():
+    assert repr(Augmentation(shift=1, cover=4.5)) == "Augmentation(shift=1, cover=4.5)"
 
 
 def test_strength_calms_down_to_zero_in_the_last_epoch():
@@ -160,7 +194,7 @@ def test_only_training_images_are_augmented(few, tmp_path, monkeypatch):
 
 
 def test_wrong_limits_are_refused():
-    for wrong in ({"shift": -1}, {"scale": 1.0}, {"elastic": float("nan")}):
+    for wrong in ({"shift": -1}, {"scale": 1.0}, {"spared": 1}, {"elastic": float("nan")}):
         with pytest.raises(ValueError, match="limits must be 0 or more"):
             Augmentation(**wrong)
 
