@@ -25,7 +25,7 @@ from mnist_helpers.__main__ import main
 
 QUICK = replace(recipes.ORIGINAL_MLP, name="QUICK", initialisation="default", epochs=1)
 recipes.RECIPES |= {"QUICK": QUICK, "WILD": replace(QUICK, name="WILD", optimizer="sgd", learning_rate=1e30)}
-quick = studies.Study("quick", (QUICK,), (0, 1, 2), keeps_networks=True)
+quick = studies.Study("quick", (QUICK,), (0, 1, 2), keeps_answers=True, pretrained=(QUICK,))
 studies.STUDIES = {"quick": quick, "other": studies.Study("other", (QUICK.changed("OTHER"),), (0, 1, 2, 3))}
 runs.PRETRAINED = Path("weights")
 sys.exit(main(sys.argv[1:]))

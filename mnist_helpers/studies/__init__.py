@@ -125,23 +125,28 @@ def _committed(study: Study) -> dict[Job, dict]:
 
 
 def _keep(study: Study, trained: list[Run]) -> None:
-    """Write the study's file anew, a line an entry, in the study's order; and what it keeps of the networks."""
+    """Write the study's file anew, a line an entry, in the study's order; and what else it keeps of the runs."""
     entries = _committed(study) | {(run.recipe, run.seed): _entry(study, run) for run in trained}
     if not entries:  # stopped before the first was finished
         return
     lines = [json.dumps(entries[job]) for job in study.jobs if job in entries]
     write_atomically(study.path(), ("[\n" + ",\n".join(lines) + "\n]\n").encode())
-    if study.keeps_networks and trained:
-        path, content = study.path("npz"), io.BytesIO()
-        answers = dict(np.load(path)) if path.is_file() else {}
-        for run in trained:  # hundredths, enough for ensembles, take an eighth of half-precision logits' bytes
-            hundredths = (100 * run.predictions.double().softmax(1)).round()
-            answers[_answers_of(run.recipe, run.seed)] = hundredths.numpy().astype(np.uint8)
-            if run.seed == study.seeds[0]:
-                runs.keep_pretrained(run)
-        names = [_answers_of(*job) for job in study.jobs]
-        np.savez_compressed(content, **{name: answers[name] for name in names if name in answers})
-        write_atomically(path, content.getvalue())
+    if study.keeps_answers and trained:
+        _keep_answers(study, trained)
+    for run in trained:
+        if run.recipe in study.pretrained and run.seed == study.seeds[0]:
+            runs.keep_pretrained(run)
+
+
+def _keep_answers(study: Study, trained: list[Run]) -> None:
+    path, content = study.path("npz"), io.BytesIO()
+    answers = dict(np.load(path)) if path.is_file() else {}
+    for run in trained:  # hundredths, enough for ensembles, take an eighth of half-precision logits' bytes
+        hundredths = (100 * run.predictions.double().softmax(1)).round()
+        answers[_answers_of(run.recipe, run.seed)] = hundredths.numpy().astype(np.uint8)
+    names = [_answers_of(*job) for job in study.jobs]
+    np.savez_compressed(content, **{name: answers[name] for name in names if name in answers})
+    write_atomically(path, content.getvalue())
 
 
 def _answers_of(recipe: Recipe, seed: int) -> str:
@@ -195,7 +200,7 @@ def corrupted(name: str) -> pd.DataFrame:
 def probabilities(name: str) -> dict[str, list[Tensor]]:
     """{recipe's name: its test probabilities, float64 [10000, 10], in the seeds' order}, to a hundredth.
 
-    Of a committed study that keeps networks; StudyError where it lacks one.
+    Of a committed study that keeps answers; StudyError where it lacks one.
     """
     study, path = STUDIES[name], STUDIES[name].path("npz")
     if not path.is_file():

@@ -176,16 +176,18 @@ is significantly worse than plain LeNet-5."""
 class Study:
     """Every recipe with every seed; its summary is studies/<name>.json.
 
-    plan: what is asked, what would refute it and how it is tested, written before the first training. keeps_networks:
-    also the test probabilities of all runs, in hundredths, in studies/<name>.npz, and each recipe's weights for its
-    first seed, in the package. corrupted: also the accuracies on corrupted images, held-out ones where there are some.
+    plan: what is asked, what would refute it and how it is tested, written before the first training. keeps_answers:
+    also the test probabilities of all runs, in hundredths, in studies/<name>.npz. pretrained: recipes whose weights
+    for the first seed the package keeps. corrupted: also the accuracies on corrupted images, held-out ones where
+    there are some.
     """
 
     name: str
     recipes: tuple[Recipe, ...]
     seeds: tuple[int, ...]
-    keeps_networks: bool = False
     plan: str = ""
+    keeps_answers: bool = False
+    pretrained: tuple[Recipe, ...] = ()
     corrupted: bool = False
 
     @property
@@ -221,7 +223,8 @@ def _studies() -> Iterable[Study]:
     small_mlps = [MLP_SMALL.changed(f"small MLP, {name}", *changes) for name, changes in small.items()]
     yield Study("small_mlps", tuple(small_mlps), five)
     yield Study("folds", _in_folds(FINALISTS), five[:1])
-    yield Study("record", (BEST_LENET5, BEST_MLP), five, keeps_networks=True)
+    best = (BEST_LENET5, BEST_MLP)
+    yield Study("record", best, five, keeps_answers=True, pretrained=best)
     yield Study("data", tuple(recipes.SIZED.values()), five)
     yield Study("ideas", tuple(recipes.IDEAS.values()), ten, plan=IDEAS_PLAN)
     yield Study("capacity", (*recipes.CAPACITY["LeNet-5"], *recipes.CAPACITY["MLP"]), five, plan=CAPACITY_PLAN)
