@@ -92,13 +92,13 @@ def _entry(study: Study, run: Run) -> dict:
     columns = {key: [row[key] if row[key] is None else round(row[key], 6) for row in run.history] for key in COLUMNS}
     about = {"name": run.recipe.name, "recipe": run.recipe.fields(), "hash": run.recipe.key, "seed": run.seed}
     about |= {"epoch": run.epoch, "history": columns, "wrong": run.wrong, "environment": run.environment}
-    return about | ({"corrupted": _corrupted(run)} if study.corrupted else {})
+    return about | ({f"corrupted {study.corrupted}": _corrupted(run, study.corrupted)} if study.corrupted else {})
 
 
-def _corrupted(run: Run) -> dict[str, list[float]]:
-    """{kind: accuracies in % at its strengths} of a run on the images that it held out, or else on the test images."""
+def _corrupted(run: Run, which: str) -> dict[str, list[float]]:
+    """{kind: accuracies in % at its strengths} of a run on its "validation" or on the "test" images."""
     mnist, recipe = data.load(device="cpu"), run.recipe
-    digits = data.split(mnist.train, recipe.validation, fold=recipe.fold)[1] if recipe.validation else mnist.test
+    digits = mnist.test if which == "test" else data.split(mnist.train, recipe.validation, fold=recipe.fold)[1]
     table = corruptions.accuracies({recipe.name: [(run.model(), recipe)]}, digits)
     return {kind: rows["accuracy"].round(2).tolist() for kind, rows in table.groupby("kind")}
 
@@ -108,12 +108,12 @@ def _corrupted(run: Run) -> dict[str, list[float]]:
 
 def _committed(study: Study) -> dict[Job, dict]:
     """{(recipe, seed): entry} of the study's trainings under studies/, in another's file or, which counts, its own."""
-    own, found, keys = study.path(), {}, (*KEPT, "corrupted") if study.corrupted else KEPT
+    own, found, keys = study.path(), {}, (*KEPT, *([f"corrupted {study.corrupted}"] if study.corrupted else []))
     for path in [*sorted(own.parent.glob("*.json")), own]:
         try:
             entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
             if path != own:  # another study may not have measured all that this one keeps
-                entries = [entry for entry in entries if not study.corrupted or "corrupted" in entry]
+                entries = [entry for entry in entries if set(keys[len(KEPT) :]) <= set(entry)]
             for entry in ({key: entry[key] for key in keys} for entry in entries):
                 found[Recipe(entry["name"], **entry["recipe"]), entry["seed"]] = entry
         except (ValueError, TypeError, LookupError) as error:
@@ -192,7 +192,7 @@ def corrupted(name: str) -> pd.DataFrame:
     rows = [
         (recipe.name, seed, kind, sum(values[1:]) / len(values[1:]))
         for (recipe, seed), entry in _all_entries(name).items()
-        for kind, values in entry["corrupted"].items()
+        for kind, values in entry[f"corrupted {STUDIES[name].corrupted}"].items()
     ]
     return pd.DataFrame(rows, columns=["recipe", "seed", "kind", "accuracy"])
 
