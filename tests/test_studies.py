@@ -129,22 +129,24 @@ def test_unknown_names_are_refused(capsys):
 
 
 def test_a_study_of_corrupted_images_measures_its_runs_on_them(project, mnist):
-    """Held-out images where a recipe has some, else the test images; what lacks this is no result of such a study."""
-    whole, fold = replace(QUICK, name="WHOLE", validation=0), replace(QUICK, name="FOLD", fold=1)
-    hard = studies.Study("hard", (QUICK, whole, fold), (1,), corrupted=True)
+    """Validation or test images; what lacks these is no result of such a study."""
+    fold = replace(QUICK, name="FOLD", fold=1)
+    hard = studies.Study("hard", (QUICK, fold), (1,), corrupted="validation")
+    tested = studies.Study("tested", (QUICK,), (1,), corrupted="test")
     studies.run([STUDY])
-    assert len(studies._missing(hard)) == 3
-    studies.STUDIES["hard"] = hard
-    studies.run([hard])
-    table = studies.corrupted("hard").set_index(["recipe", "kind"])["accuracy"]
-    assert len(table) == 3 * len(corruptions.CORRUPTIONS)
+    studies.STUDIES.update(hard=hard, tested=tested)
+    for study in (hard, tested):
+        assert studies._missing(study) == study.jobs
+        studies.run([study])
     first, second = (data.split(mnist.train, 5_000, fold=number)[1] for number in (0, 1))
-    for recipe, digits in ((QUICK, first), (whole, mnist.test), (fold, second)):
+    for name, recipe, digits in (("hard", QUICK, first), ("hard", fold, second), ("tested", QUICK, mnist.test)):
+        table = studies.corrupted(name).set_index(["recipe", "kind"])["accuracy"]
         model = training.train_many(recipe, [1], device="cpu")[0].model()
         frame = corruptions.accuracies({"": [(model, recipe)]}, digits)
         expected = frame[frame["strength"] > 0].groupby("kind")["accuracy"].mean()
         for kind, accuracy in expected.items():
             assert table[recipe.name, kind] == pytest.approx(accuracy, abs=0.006)
+    assert len(table) == len(corruptions.CORRUPTIONS)
     before = (project / "studies/hard.json").read_bytes()
     studies.run([hard, STUDY])
     assert (project / "studies/hard.json").read_bytes() == before
@@ -170,16 +172,19 @@ def test_the_committed_studies_are_of_todays_recipes(name):
 
 
 def test_a_complete_study_is_shown_with_its_plan_and_of_an_incomplete_one_nothing():
+    """Studies with one plan are complete together."""
     chapters = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("0*.ipynb"))
     (sentence,) = re.findall(r"^.*shown nowhere: (.*)\.$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
-    incomplete = [study.name for study in studies.STUDIES.values() if studies._missing(study)]
+    every = studies.STUDIES.values()
+    planned = {study.name: [other for other in every if other.plan == study.plan or other is study] for study in every}
+    planned |= {study.name: [study] for study in every if not study.plan}
+    incomplete = [name for name, together in planned.items() if any(map(studies._missing, together))]
     assert sentence == ", ".join(f"`{name}`" for name in incomplete)
-    for study in studies.STUDIES.values():
-        complete = study.name not in incomplete
-        assert (f'studies.read(\\"{study.name}\\")' in chapters) == complete, study.name
-        planned = [other.name for other in studies.STUDIES.values() if other.plan == study.plan]
-        if study.plan and complete:  # of studies with one plan it is shown once
-            assert any(f'studies.STUDIES[\\"{name}\\"].plan' in chapters for name in planned), study.name
+    for name, together in planned.items():
+        complete = name not in incomplete
+        assert (f'studies.read(\\"{name}\\")' in chapters) == complete, name
+        if studies.STUDIES[name].plan and complete:  # of studies with one plan it is shown once
+            assert any(f'studies.STUDIES[\\"{other.name}\\"].plan' in chapters for other in together), name
 
 
 @pytest.mark.parametrize("path", sorted(runs.PRETRAINED.glob("best-*")), ids=lambda path: path.name)
