@@ -21,7 +21,7 @@ FURTHER = ("#CC79A7", "#332288", "#56B4E9", "#7A3B00", "#AA3377")
 FURTHER_MARKERS = ("v", "P", "X", "<", ">", "p", "*")
 LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))  # the second sign of a network, for grey prints
 HATCHES = ("", "//", "..", "xx")
-REGULARIZED = ", regularized"  # ends the name of a network trained by its best recipe
+VARIANTS = {"regularized": "white", "robust": "0.7"}  # of a network, by another recipe: what fills its marker
 WIDTH = 6.3  # inches, the column of an A4 page
 PAGE = 9.5  # inches, the tallest figure that it has room for
 
@@ -36,6 +36,12 @@ def colour(name: str) -> str:
 def marker(name: str) -> str:
     """The network's marker: its own of MARKERS, else one of FURTHER_MARKERS, the same throughout the process."""
     return MARKERS.get(name) or FURTHER_MARKERS[_turns.setdefault(name, len(_turns)) % len(FURTHER_MARKERS)]
+
+
+def network_of(name: str) -> str:
+    """The network's name without that of a variant: of "LeNet-5, robust" it is "LeNet-5"."""
+    network, _, variant = name.rpartition(", ")
+    return network if variant in VARIANTS else name
 
 
 def panels(count: int, most: int, height: float, x="", y="", square=False, **options) -> tuple[Figure, list[Axes]]:

@@ -9,7 +9,19 @@ from scipy.optimize import isotonic_regression
 
 from mnist_helpers.analysis.corruptions import CORRUPTIONS
 from mnist_helpers.analysis.statistics import Summary
-from mnist_helpers.plots import LINES, REGULARIZED, band, colour, interval, legend, marker, named_rows, note, panels
+from mnist_helpers.plots import (
+    LINES,
+    VARIANTS,
+    band,
+    colour,
+    interval,
+    legend,
+    marker,
+    named_rows,
+    network_of,
+    note,
+    panels,
+)
 
 PATTERNS = 31  # the most that `agreement` has room for on a page: all of five networks
 
@@ -67,15 +79,15 @@ def by_size(frame: pd.DataFrame) -> Figure:
 def corruption_curves(frame: pd.DataFrame) -> Figure:
     """Accuracy in % against strength, a panel a kind; mean of the members in a band of all.
 
-    frame: as from corruptions.accuracies; a network's regularized variant has its colour, and is hollow.
+    frame: as from corruptions.accuracies; a network's variants have its colour, and markers filled by VARIANTS.
     """
     kinds = frame["kind"].unique()
     figure, axes = panels(len(kinds), 3, 2.1, y="accuracy (%)", sharey=True)
     for ax, kind in zip(axes, kinds, strict=True):
         for k, (name, rows) in enumerate(frame[frame["kind"] == kind].groupby("network", sort=False)):
-            base = name.removesuffix(REGULARIZED)
+            base = network_of(name)
             values = rows.groupby("strength")["accuracy"].apply(list).to_dict()
-            face = colour(base) if base == name else "white"
+            face = colour(base) if base == name else VARIANTS[name.removeprefix(f"{base}, ")]
             band(ax, values, name, colour(base), k, marker=marker(base), ms=3.5, mfc=face)
         ax.set(xlabel=CORRUPTIONS[kind].label, ylim=(0, 102))
     legend(figure)
@@ -89,7 +101,7 @@ def shift_maps(maps: Mapping[str, np.ndarray], steps: Sequence[int]) -> Figure:
     for ax, (name, values) in zip(axes, maps.items(), strict=True):
         mean = values.mean(0)
         picture = ax.imshow(mean, cmap="gray", vmin=0, vmax=100, extent=(*edge, *edge[::-1]))
-        ax.contour(steps, steps, mean, levels=[50, 90], colors=[colour(name.removesuffix(REGULARIZED))])
+        ax.contour(steps, steps, mean, levels=[50, 90], colors=[colour(network_of(name))])
         ax.set_title(name.replace(", ", ",\n"), fontsize=8.5, loc="center")
         ax.set(xticks=[-8, 0, 8], yticks=[-8, 0, 8])
         ax.grid(False)

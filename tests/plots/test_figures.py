@@ -248,7 +248,7 @@ def test_every_network_is_in_every_figure(name, count):
     if name in ("layer_signals", "agreement", "gains", "weights", "classes", "evidence"):
         coloured = set()  # groups that are no networks, or panels
     elif name in ("corruption_curves", "shift_maps"):
-        coloured = {network.removesuffix(plots.REGULARIZED) for network in names}
+        coloured = {plots.network_of(network) for network in names}
     elif name == "errors_by_epoch":
         coloured = set(names[3:])
     drawn = drawn_colours(figure)
@@ -517,11 +517,11 @@ def test_further_colours_differ_in_grey_and_are_dark_enough_on_white():
     assert all(darker + 8 < lighter for darker, lighter in pairwise(shades)) and shades[-1] < 72
 
 
-def test_a_regularized_variant_has_the_colour_of_its_base():
-    frame = corrupted(["linear", "linear, regularized"])
+def test_a_variant_has_the_colour_of_its_network_and_another_marker():
+    frame = corrupted(["linear", "linear, regularized", "linear, robust", "linear, wide"])
     lines = limits.corruption_curves(frame).axes[0].lines
-    assert [line.get_color() for line in lines] == [plots.colour("linear")] * 2
-    assert lines[0].get_markerfacecolor() != lines[1].get_markerfacecolor() == "white"
+    assert [line.get_color() for line in lines] == [plots.colour("linear")] * 3 + [plots.colour("linear, wide")]
+    assert len({line.get_markerfacecolor() for line in lines}) == 4
 
 
 def test_a_figure_is_the_same_however_often_it_is_saved():
