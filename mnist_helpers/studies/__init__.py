@@ -92,7 +92,7 @@ def _entry(study: Study, run: Run) -> dict:
     columns = {key: [row[key] if row[key] is None else round(row[key], 6) for row in run.history] for key in COLUMNS}
     about = {"name": run.recipe.name, "recipe": run.recipe.fields(), "hash": run.recipe.key, "seed": run.seed}
     about |= {"epoch": run.epoch, "history": columns, "wrong": run.wrong, "environment": run.environment}
-    return about | ({f"corrupted {study.corrupted}": _corrupted(run, study.corrupted)} if study.corrupted else {})
+    return about | {key: _corrupted(run, study.corrupted) for key in study.measured}
 
 
 def _corrupted(run: Run, which: str) -> dict[str, list[float]]:
@@ -108,12 +108,12 @@ def _corrupted(run: Run, which: str) -> dict[str, list[float]]:
 
 def _committed(study: Study) -> dict[Job, dict]:
     """{(recipe, seed): entry} of the study's trainings under studies/, in another's file or, which counts, its own."""
-    own, found, keys = study.path(), {}, (*KEPT, *([f"corrupted {study.corrupted}"] if study.corrupted else []))
+    own, found, keys = study.path(), {}, (*KEPT, *study.measured)
     for path in [*sorted(own.parent.glob("*.json")), own]:
         try:
             entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
             if path != own:  # another study may not have measured all that this one keeps
-                entries = [entry for entry in entries if set(keys[len(KEPT) :]) <= set(entry)]
+                entries = [entry for entry in entries if set(study.measured) <= set(entry)]
             for entry in ({key: entry[key] for key in keys} for entry in entries):
                 found[Recipe(entry["name"], **entry["recipe"]), entry["seed"]] = entry
         except (ValueError, TypeError, LookupError) as error:
@@ -192,7 +192,8 @@ def corrupted(name: str) -> pd.DataFrame:
     rows = [
         (recipe.name, seed, kind, sum(values[1:]) / len(values[1:]))
         for (recipe, seed), entry in _all_entries(name).items()
-        for kind, values in entry[f"corrupted {STUDIES[name].corrupted}"].items()
+        for key in STUDIES[name].measured
+        for kind, values in entry[key].items()
     ]
     return pd.DataFrame(rows, columns=["recipe", "seed", "kind", "accuracy"])
 

@@ -95,6 +95,11 @@ class Study:
     corrupted: str = ""
 
     @property
+    def measured(self) -> list[str]:
+        """What an entry of this study has more than others have."""
+        return [f"corrupted {self.corrupted}"] if self.corrupted else []
+
+    @property
     def jobs(self) -> list[Job]:
         return [(recipe, seed) for recipe in self.recipes for seed in self.seeds]
 
