@@ -253,10 +253,9 @@ def pretrained(name: str) -> tuple[nn.Module, Recipe]:
 
 
 def keep_pretrained(run: Run) -> None:
-    """Put a run into the package as its recipe's name in small letters with hyphens.
+    """Put a run into the package as its recipe's name in small letters with hyphens, without predictions.
 
-    Without its predictions, and with weights in half precision: that takes half the space, and of BEST_LENET5 and
-    BEST_MLP it changes no test answer.
+    Half precision takes half the space; of BEST_LENET5 and BEST_MLP it changes no test answer.
     """
     state = {key: value.half() if value.is_floating_point() else value for key, value in run.state.items()}
     save(replace(run, state=state, predictions=None), PRETRAINED / run.recipe.name.lower().replace("_", "-"))
