@@ -67,6 +67,19 @@ def test_notebook_is_executed_in_order_and_clean(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_names_of_imported_modules_exist_and_are_public(path):
+    tree = ast.parse("\n".join(cell.source for cell in code_cells(nbformat.read(path, 4))))
+    imported = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            exec(ast.unparse(node), imported)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in imported:
+            assert hasattr(imported[node.value.id], node.attr), ast.unparse(node)
+            assert not node.attr.startswith("_"), ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_code_is_short_and_narrow(path):
     for cell in code_cells(nbformat.read(path, 4)):
         lines = cell.source.splitlines()
