@@ -31,7 +31,7 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-def classify(picture: str | Path | Image.Image, network: str = "best-lenet5") -> Answer:
+def classify(picture: str | Path | Image.Image, network: str = "robust-lenet5") -> Answer:
     """Read a photo, scan or drawing of one digit with a network that comes with the package.
 
     Any size and colour, dark on light or light on dark, transparent, turned by its EXIF data. DigitError, which

@@ -21,7 +21,8 @@ FURTHER = ("#CC79A7", "#332288", "#56B4E9", "#7A3B00", "#AA3377")
 FURTHER_MARKERS = ("v", "P", "X", "<", ">", "p", "*")
 LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))  # the second sign of a network, for grey prints
 HATCHES = ("", "//", "..", "xx")
-VARIANTS = {"regularized": "white", "robust": "0.7"}  # of a network, by another recipe: what fills its marker
+# Of a network, by another recipe: it has the network's colour, and a marker that differs in this.
+VARIANTS = {"regularized": {"mfc": "white"}, "robust": {"mfc": "black", "marker": "D"}}
 WIDTH = 6.3  # inches, the column of an A4 page
 PAGE = 9.5  # inches, the tallest figure that it has room for
 

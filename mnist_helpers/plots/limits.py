@@ -79,7 +79,7 @@ def by_size(frame: pd.DataFrame) -> Figure:
 def corruption_curves(frame: pd.DataFrame) -> Figure:
     """Accuracy in % against strength, a panel a kind; mean of the members in a band of all.
 
-    frame: as from corruptions.accuracies; a network's variants have its colour, and markers filled by VARIANTS.
+    frame: as from corruptions.accuracies; a network's variants have its colour, and markers of VARIANTS.
     """
     kinds = frame["kind"].unique()
     figure, axes = panels(len(kinds), 3, 2.1, y="accuracy (%)", sharey=True)
@@ -87,8 +87,8 @@ def corruption_curves(frame: pd.DataFrame) -> Figure:
         for k, (name, rows) in enumerate(frame[frame["kind"] == kind].groupby("network", sort=False)):
             base = network_of(name)
             values = rows.groupby("strength")["accuracy"].apply(list).to_dict()
-            face = colour(base) if base == name else VARIANTS[name.removeprefix(f"{base}, ")]
-            band(ax, values, name, colour(base), k, marker=marker(base), ms=3.5, mfc=face)
+            style = {"marker": marker(base), "mfc": colour(base)} | VARIANTS.get(name.removeprefix(f"{base}, "), {})
+            band(ax, values, name, colour(base), k, ms=3.5, **style)
         ax.set(xlabel=CORRUPTIONS[kind].label, ylim=(0, 102))
     legend(figure)
     return figure
