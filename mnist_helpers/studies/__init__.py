@@ -98,6 +98,7 @@ def _entry(study: Study, run: Run) -> dict:
 def _corrupted(run: Run, which: str) -> dict[str, list[float]]:
     """{kind: accuracies in % at its strengths} of a run on its "validation" or on the "test" images."""
     mnist, recipe = data.load(device="cpu"), run.recipe
+    print(f"{recipe.name}, seed {run.seed}: its accuracy on corrupted images", flush=True)  # takes some 20 seconds
     digits = mnist.test if which == "test" else data.split(mnist.train, recipe.validation, fold=recipe.fold)[1]
     table = corruptions.accuracies({recipe.name: [(run.model(), recipe)]}, digits)
     return {kind: rows["accuracy"].round(2).tolist() for kind, rows in table.groupby("kind")}
