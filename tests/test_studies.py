@@ -128,6 +128,15 @@ def test_unknown_names_are_refused(capsys):
         training.pretrained("lenet")
 
 
+def test_a_damaged_pretrained_network_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "PRETRAINED", shutil.copytree(runs.PRETRAINED, tmp_path / "weights"))
+    path = tmp_path / "weights" / "robust-lenet5" / "run.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(data.DataError, match=r"the pretrained network in \S*robust-lenet5 is damaged; restore"):
+        training.pretrained("robust-lenet5")
+    training.pretrained("best-lenet5")
+
+
 def test_a_study_of_corrupted_images_measures_its_runs_on_them(project, mnist):
     """Validation or test images; what lacks these is no result of such a study."""
     fold = replace(QUICK, name="FOLD", fold=1)

@@ -243,9 +243,12 @@ def _set_aside(path: Path, problem: str) -> None:
 def pretrained(name: str) -> tuple[nn.Module, Recipe]:
     """(network in evaluation mode, its recipe) of a name such as "best-lenet5"; a reader has one without training.
 
-    Its input is `data.prepare(images, recipe)`. DataError for an unknown name.
+    Its input is `data.prepare(images, recipe)`. DataError for an unknown name and for a damaged file.
     """
-    run = load(PRETRAINED / name)
+    folder = PRETRAINED / name
+    run = load(folder)
+    if run is None and (folder / "run.json").is_file():
+        raise DataError(f"the pretrained network in {folder} is damaged; restore its two files, or install anew")
     if run is None:
         names = ", ".join(sorted(path.parent.name for path in PRETRAINED.glob("*/run.json")))
         raise DataError(f"there is no pretrained network {name!r}; there are {names or 'none'}")
