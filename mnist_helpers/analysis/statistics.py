@@ -81,8 +81,15 @@ class Gain:
     high: float
     p: float
 
+    @property
+    def numbers(self) -> str:
+        """Mean and interval for reading; with three decimals where two would show a limit near zero as zero."""
+        digits = 3 if min(abs(self.low), abs(self.high)) < 0.005 else 2
+        mean, low, high = (round(value, digits) + 0 for value in (self.mean, self.low, self.high))  # + 0: no -0
+        return f"{mean:+.{digits}f} ({low:.{digits}f} to {high:.{digits}f})".replace("-", "−")
+
     def __str__(self) -> str:
-        return f"{self.mean:+.2f} points ({self.low:.2f} to {self.high:.2f})"
+        return self.numbers.replace(" (", " points (")
 
 
 def paired_gain(accuracies: Sequence[float], plain: Sequence[float], confidence: float = 0.95) -> Gain:
@@ -175,9 +182,9 @@ def adjust(gains: dict[Hashable, Gain]) -> dict[Hashable, Gain]:
 
 
 def format_p(p: float) -> str:
-    """A p-value for reading: four decimals, and below 0.0001 a power of ten such as 3.3 × 10⁻⁸."""
+    """A p-value for reading: four decimals, below 0.001 two digits, below 0.0001 a power of ten such as 3.3 × 10⁻⁸."""
     if p >= 0.0001 or p == 0:
-        return f"{p:.4f}"
+        return f"{p:.2g}" if 0 < p < 0.001 else f"{p:.4f}"
     digits, exponent = f"{p:.1e}".split("e")
     return f"{digits} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 

@@ -45,7 +45,7 @@ def test_paired_gain_is_students_t_of_the_differences():
     gain = statistics.paired_gain([0.992, 0.994, 0.993], [0.99, 0.99, 0.99])
     reach = 4.302652729911275 * 0.1 / 3**0.5  # differences 0.2, 0.4, 0.3 points: a standard deviation of 0.1
     assert (gain.mean, gain.low, gain.high) == pytest.approx((0.3, 0.3 - reach, 0.3 + reach))
-    assert str(gain) == "+0.30 points (0.05 to 0.55)"
+    assert str(gain) == "+0.30 points (0.05 to 0.55)" and gain.numbers == "+0.30 (0.05 to 0.55)"
     for other in ([0.99], [0.99, 0.98]):
         with pytest.raises(ValueError, match="two or more pairs"):
             statistics.paired_gain([0.99], other)
@@ -163,7 +163,15 @@ def test_holm_multiplies_the_smallest_p_by_all_the_next_by_one_less():
     assert [gain.p for gain in statistics.adjust(gains).values()] == pytest.approx([0.06, 0.03, 0.06])
 
 
-def test_p_is_read_as_four_decimals_or_a_power_of_ten():
+def test_a_gain_is_read_with_minus_signs_and_a_limit_near_zero_is_not_shown_as_zero():
+    assert str(statistics.Gain(-0.5, -0.75, 0.25, 0.1)) == "−0.50 points (−0.75 to 0.25)"
+    assert statistics.Gain(0.07, 0.003, 0.14, 0.04).numbers == "+0.070 (0.003 to 0.140)"
+    assert statistics.Gain(0.1, -0.004, 0.2, 0.06).numbers == "+0.100 (−0.004 to 0.200)"
+    assert statistics.Gain(-0.001, -0.2, 0.2, 0.9).numbers == "+0.00 (−0.20 to 0.20)"
+
+
+def test_p_is_read_as_four_decimals_two_digits_or_a_power_of_ten():
+    assert statistics.format_p(1 / 4001) == "0.00025" and statistics.format_p(9 / 4001) == "0.0022"
     assert [statistics.format_p(p) for p in (0.5, 0.0507, 0.0001)] == ["0.5000", "0.0507", "0.0001"]
     assert statistics.format_p(3.31e-8) == "3.3 × 10⁻⁸" and statistics.format_p(9.4e-5) == "9.4 × 10⁻⁵"
 
