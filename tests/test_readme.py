@@ -70,7 +70,7 @@ def test_five_lines_train_on_another_data_set(tmp_path, mnist):
 
 def test_a_network_of_ones_own_is_in_comparison_and_pdf(tmp_path):
     values, network, _ = blocks()
-    for name in ("mnist_helpers", "notebooks", "data", "runs"):
+    for name in ("mnist_helpers", "notebooks", "data", "runs", "studies"):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("report.toml", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
