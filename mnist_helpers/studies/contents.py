@@ -141,6 +141,8 @@ def _studies() -> Iterable[Study]:
     controls = (recipe for steps in recipes.CONTROLS.values() for recipe in steps.values())
     yield Study("controls", tuple(controls), ten, plan=plans.CONTROLS)
     yield Study("longer_folds", _in_folds(LONGER), five[:1], plan=plans.LONGER)
+    longer = (recipe.changed(name) for name, recipe in LONGER.items())
+    yield Study("longer", tuple(longer), ten, plan=plans.LONGER, keeps_answers=True)
     robust = [recipe.changed(name, validation=5_000) for name, recipe in ROBUST.items()]
     yield Study(
         "robust_choice", (LENET5.changed("plain"), *robust), five[:1], plan=plans.ROBUST, corrupted="validation"
