@@ -210,3 +210,9 @@ def test_pretrained_networks_reach_their_stated_accuracy(name, mnist):
 def test_doubted_labels_are_mnists(mnist):
     for index, (label, votes) in published.LABEL_DOUBTS.items():
         assert mnist.test.labels[index] == label and votes <= 2
+
+
+def test_a_training_that_two_studies_share_is_counted_once():
+    ideas, data = studies.read("ideas_data"), studies.read("data")  # nine recipes are in both, with equal names
+    both = {job for name in ("ideas_data", "data") for job in studies.STUDIES[name].jobs}
+    assert studies.provenance(ideas, data).startswith(f"{len(both)} trainings, ")

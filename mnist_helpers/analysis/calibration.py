@@ -1,5 +1,7 @@
 """Does a network know when it is wrong? Calibration, temperature, and answering only where it is sure."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch.nn.functional as F
 from scipy import optimize, stats
@@ -29,17 +31,32 @@ def reliability(confidences: np.ndarray, hits: np.ndarray, bins: int = 15) -> tu
     return counts / len(index), accuracy, mean
 
 
-def calibration_interval(confidences: np.ndarray, hits: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """(expected calibration error, low, high) in points: bootstrap over the images, 500 resamples, 95 %.
+def calibration_interval(confidences: np.ndarray, hits: np.ndarray) -> tuple[float, float, float]:
+    """(expected calibration error, low, high) in points: bootstrap over the images, 95 %."""
+    error, low, high = _interval(expected_calibration_error, confidences, hits)
+    return error, max(0.0, low), high
+
+
+def fall_of_error(before: np.ndarray, after: np.ndarray, hits: np.ndarray) -> tuple[float, float, float]:
+    """How far the expected calibration error falls from confidences `before` to those `after`: (points, low, high)."""
+    return _interval(_fall, before, after, hits)
+
+
+def _fall(before: np.ndarray, after: np.ndarray, hits: np.ndarray) -> float:
+    return expected_calibration_error(before, hits) - expected_calibration_error(after, hits)
+
+
+def _interval(statistic: Callable, *arrays: np.ndarray) -> tuple[float, float, float]:
+    """(statistic, low, high): bootstrap over the images, 500 resamples, 95 %.
 
     Resampling adds its own noise to an error that cannot be below 0, so the interval is of the basic kind:
     2 x estimate - percentiles.
     """
     interval = stats.bootstrap(
-        (confidences, hits), expected_calibration_error, paired=True, vectorized=False, n_resamples=500,
-        method="basic", rng=np.random.default_rng(seed),
+        arrays, statistic, paired=True, vectorized=False, n_resamples=500, method="basic",
+        rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
-    return expected_calibration_error(confidences, hits), max(0.0, float(interval.low)), float(interval.high)
+    return statistic(*arrays), float(interval.low), float(interval.high)
 
 
 def temperature(logits: Tensor, labels: Tensor) -> float:
@@ -54,3 +71,10 @@ def accuracy_by_coverage(logits: Tensor, labels: Tensor) -> tuple[np.ndarray, np
     hits = correct(logits, labels)[np.argsort(-confidence(logits), kind="stable")]
     answered = np.arange(1, len(hits) + 1)
     return answered / len(hits), np.cumsum(hits) / answered
+
+
+def confidence_for(logits: Tensor, labels: Tensor, accuracy: float) -> float:
+    """The least confidence from which so many of these (validation) images' answers are right; infinite if none is."""
+    _, accuracies = accuracy_by_coverage(logits, labels)
+    (enough,) = (accuracies >= accuracy).nonzero()
+    return float(np.sort(confidence(logits))[::-1][enough[-1]]) if len(enough) else float("inf")

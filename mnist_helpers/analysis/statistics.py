@@ -181,12 +181,12 @@ def adjust(gains: dict[Hashable, Gain]) -> dict[Hashable, Gain]:
     return {name: replace(gain, p=p) for (name, gain), p in zip(gains.items(), p_values, strict=True)}
 
 
-def format_p(p: float) -> str:
-    """A p-value for reading: four decimals, below 0.001 two digits, below 0.0001 a power of ten such as 3.3 × 10⁻⁸."""
-    if p >= 0.0001 or p == 0:
-        return f"{p:.2g}" if 0 < p < 0.001 else f"{p:.4f}"
-    digits, exponent = f"{p:.1e}".split("e")
-    return f"{digits} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+def format_p(p: float, name: str = "") -> str:
+    """A p-value for reading: 0.0420, 0.00025, and below 0.0001 no more than that; with a name "p = 0.0420"."""
+    shown = f"{p:.4f}" if p >= 0.001 else f"{p:.2g}"
+    if p < 0.0001:
+        return f"{name} < 0.0001".lstrip()
+    return f"{name} = {shown}" if name else shown
 
 
 def range_of_one_more(summary: Summary, confidence: float = 0.99) -> tuple[float, float]:

@@ -55,3 +55,20 @@ def test_the_interval_holds_the_estimate_and_is_not_negative():
     confidences = rng.uniform(0.5, 1, 2_000)
     value, low, high = calibration.calibration_interval(confidences, rng.uniform(size=2_000) < confidences - 0.1)
     assert 0 <= low <= value <= high
+
+
+def test_the_fall_of_the_error_is_the_difference_of_both():
+    rng = np.random.default_rng(1)
+    after = rng.uniform(0.5, 1, 2_000)
+    hits, before = rng.uniform(size=2_000) < after, np.sqrt(after)  # calibrated, and too confident
+    fall, low, high = calibration.fall_of_error(before, after, hits)
+    errors = [calibration.expected_calibration_error(given, hits) for given in (before, after)]
+    assert fall == pytest.approx(errors[0] - errors[1]) and 0 < low < fall < high
+
+
+def test_from_the_found_confidence_on_the_asked_share_of_the_answers_is_right():
+    logits = torch.tensor([[3.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    labels = torch.tensor([0, 1, 1])
+    least = calibration.confidence_for(logits, labels, 0.99)
+    assert (calibration.confidence(logits) >= least).tolist() == [True, False, True]
+    assert calibration.confidence_for(logits, 1 - labels, 0.99) == float("inf")

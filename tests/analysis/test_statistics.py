@@ -170,10 +170,11 @@ def test_a_gain_is_read_with_minus_signs_and_a_limit_near_zero_is_not_shown_as_z
     assert statistics.Gain(-0.001, -0.2, 0.2, 0.9).numbers == "+0.00 (−0.20 to 0.20)"
 
 
-def test_p_is_read_as_four_decimals_two_digits_or_a_power_of_ten():
-    assert statistics.format_p(1 / 4001) == "0.00025" and statistics.format_p(9 / 4001) == "0.0022"
+def test_p_is_read_as_four_decimals_two_digits_or_below_a_limit():
     assert [statistics.format_p(p) for p in (0.5, 0.0507, 0.0001)] == ["0.5000", "0.0507", "0.0001"]
-    assert statistics.format_p(3.31e-8) == "3.3 × 10⁻⁸" and statistics.format_p(9.4e-5) == "9.4 × 10⁻⁵"
+    assert statistics.format_p(1 / 4001) == "0.00025" and statistics.format_p(9 / 4001) == "0.0022"
+    assert statistics.format_p(3.31e-8) == statistics.format_p(0) == "< 0.0001"
+    assert [statistics.format_p(p, "p") for p in (0.042, 3.31e-8)] == ["p = 0.0420", "p < 0.0001"]
 
 
 def answers(rng, seeds, share_wrong, spread, hardness):
