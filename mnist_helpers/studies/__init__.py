@@ -15,6 +15,7 @@ from mnist_helpers.analysis import corruptions
 from mnist_helpers.files import write_atomically
 from mnist_helpers.studies.contents import FINALISTS as FINALISTS
 from mnist_helpers.studies.contents import FOLDS as FOLDS
+from mnist_helpers.studies.contents import LONGER as LONGER
 from mnist_helpers.studies.contents import PARTS as PARTS
 from mnist_helpers.studies.contents import STUDIES, Study
 from mnist_helpers.studies.contents import SWEEP as SWEEP

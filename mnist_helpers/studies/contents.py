@@ -10,7 +10,16 @@ from mnist_helpers.training import recipes
 from mnist_helpers.training.augmentation import Augmentation
 from mnist_helpers.training.jobs import Job
 from mnist_helpers.training.recipe import Recipe
-from mnist_helpers.training.recipes import AUGMENTATION, BEST_LENET5, BEST_MLP, LENET5, MLP_SMALL, TECHNIQUES
+from mnist_helpers.training.recipes import (
+    AUGMENTATION,
+    BEST_LENET5,
+    BEST_MLP,
+    LENET5,
+    MLP_SMALL,
+    SHORTER_LENET5,
+    SHORTER_MLP,
+    TECHNIQUES,
+)  # fmt: skip
 
 # How strong each technique of TECHNIQUES should be: two values of each; the last two techniques have none.
 SWEEP = {
@@ -31,22 +40,22 @@ SWEEP = {
 TOGETHER = {name: change for name, change in TECHNIQUES.items() if name != "early stopping"}
 # Finalists for the regularized networks, each trained FOLDS times with a sixth of the training images held out.
 FINALISTS = {
-    "LeNet-5, SiLU": BEST_LENET5,
-    "LeNet-5, ReLU": replace(BEST_LENET5, activation="relu"),
-    "MLP": replace(BEST_MLP, augmentation=replace(AUGMENTATION, shift=1)),
-    "MLP, stronger distortions": BEST_MLP,
+    "LeNet-5, SiLU": SHORTER_LENET5,
+    "LeNet-5, ReLU": replace(SHORTER_LENET5, activation="relu"),
+    "MLP": replace(SHORTER_MLP, augmentation=replace(AUGMENTATION, shift=1)),
+    "MLP, stronger distortions": SHORTER_MLP,
 }
 # Their winners with three times the epochs.
 LONGER = {
-    "LeNet-5, SiLU, 120 epochs": replace(BEST_LENET5, epochs=120),
-    "MLP, stronger distortions, 300 epochs": replace(BEST_MLP, epochs=300),
+    "LeNet-5, SiLU, 120 epochs": BEST_LENET5,
+    "MLP, stronger distortions, 300 epochs": BEST_MLP,
 }
 FOLDS = 6
 
 
 # Candidates for a robust LeNet-5: distortions of values beside those of places; then, for a share of the images, also
 # covered squares.
-def _robust(changed: Recipe = BEST_LENET5, **limits: float) -> Recipe:
+def _robust(changed: Recipe = SHORTER_LENET5, **limits: float) -> Recipe:
     return replace(changed, augmentation=replace(AUGMENTATION, **limits))
 
 
@@ -54,18 +63,18 @@ MIDDLE = {"contrast": 0.95, "brightness": 0.3, "blur": 2, "noise": 1}
 GENTLE = {"contrast": 0.9, "brightness": 0.3, "blur": 1.5, "noise": 0.4}
 FAINTER = {"contrast": 0.95, "brightness": 0.3, "blur": 2, "noise": 0.3, "cover": 8}
 ROBUST = {
-    "regularized": BEST_LENET5,
+    "regularized": SHORTER_LENET5,
     "mild": _robust(contrast=0.9, brightness=0.3, blur=1, noise=0.5),
     "middle": _robust(**MIDDLE),
-    "middle, to the end": _robust(replace(BEST_LENET5, calm=0), **MIDDLE),
+    "middle, to the end": _robust(replace(SHORTER_LENET5, calm=0), **MIDDLE),
     "strong": _robust(**MIDDLE | {"blur": 3, "noise": 1.2}),
     "a half": _robust(**GENTLE, cover=14, spared=0.5),
     "a quarter": _robust(**GENTLE, cover=14, spared=0.75),
-    "a half, 80 epochs": _robust(replace(BEST_LENET5, epochs=80), **GENTLE, cover=14, spared=0.5),
-    "a quarter, 80 epochs": _robust(replace(BEST_LENET5, epochs=80), **GENTLE, cover=14, spared=0.75),
-    "a half, fainter": _robust(replace(BEST_LENET5, epochs=80), **FAINTER, spared=0.5),
-    "a third, fainter": _robust(replace(BEST_LENET5, epochs=80), **FAINTER, spared=0.67),
-    "a fifth, 120 epochs": _robust(replace(BEST_LENET5, epochs=120), **FAINTER, spared=0.8),
+    "a half, 80 epochs": _robust(replace(SHORTER_LENET5, epochs=80), **GENTLE, cover=14, spared=0.5),
+    "a quarter, 80 epochs": _robust(replace(SHORTER_LENET5, epochs=80), **GENTLE, cover=14, spared=0.75),
+    "a half, fainter": _robust(replace(SHORTER_LENET5, epochs=80), **FAINTER, spared=0.5),
+    "a third, fainter": _robust(replace(SHORTER_LENET5, epochs=80), **FAINTER, spared=0.67),
+    "a fifth, 120 epochs": _robust(BEST_LENET5, **FAINTER, spared=0.8),
     "a tenth, 120 epochs": recipes.ROBUST_LENET5,
 }
 # The lead of LeNet-5 over the MLP in three parts: sums of accuracies of the study "ideas", each times its weight.
@@ -132,8 +141,7 @@ def _studies() -> Iterable[Study]:
     small_mlps = [MLP_SMALL.changed(f"small MLP, {name}", *changes) for name, changes in small.items()]
     yield Study("small_mlps", tuple(small_mlps), five)
     yield Study("folds", _in_folds(FINALISTS), five[:1])
-    best = (BEST_LENET5, BEST_MLP)
-    yield Study("record", best, five, keeps_answers=True, pretrained=best)
+    yield Study("record", (SHORTER_LENET5, SHORTER_MLP), ten)
     yield Study("data", tuple(recipes.SIZED.values()), five)
     yield Study("ideas", tuple(recipes.IDEAS.values()), ten, plan=plans.IDEAS)
     yield Study("capacity", (*recipes.CAPACITY["LeNet-5"], *recipes.CAPACITY["MLP"]), five, plan=plans.CAPACITY)
@@ -141,8 +149,8 @@ def _studies() -> Iterable[Study]:
     controls = (recipe for steps in recipes.CONTROLS.values() for recipe in steps.values())
     yield Study("controls", tuple(controls), ten, plan=plans.CONTROLS)
     yield Study("longer_folds", _in_folds(LONGER), five[:1], plan=plans.LONGER)
-    longer = (recipe.changed(name) for name, recipe in LONGER.items())
-    yield Study("longer", tuple(longer), ten, plan=plans.LONGER, keeps_answers=True)
+    best = (BEST_LENET5, BEST_MLP)
+    yield Study("longer", best, ten, plan=plans.LONGER, keeps_answers=True, pretrained=best)
     robust = [recipe.changed(name, validation=5_000) for name, recipe in ROBUST.items()]
     yield Study(
         "robust_choice", (LENET5.changed("plain"), *robust), five[:1], plan=plans.ROBUST, corrupted="validation"
