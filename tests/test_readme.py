@@ -10,17 +10,20 @@ import textwrap
 from pathlib import Path
 
 import nbformat
+import pytest
 import torch
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from pypdf import PdfReader
 
+from mnist_helpers import studies
+
 ROOT = Path(__file__).parents[1]
 
 
-def blocks() -> list[str]:
+def blocks(heading: str = "Change things") -> list[str]:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme.split("## Change things")[1].split("\n## ")[0]
+    section = readme.split(f"## {heading}")[1].split("\n## ")[0]
     return [textwrap.dedent(block) for block in re.findall(r"^ *```python\n(.*?)^ *```$", section, re.M | re.S)]
 
 
@@ -31,6 +34,15 @@ def run_cells(folder: Path, *sources: str) -> list[str]:
     notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
     NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     return ["".join(output.get("text", "") for output in cell.outputs) for cell in notebook.cells]
+
+
+@pytest.mark.parametrize("name", ["best-lenet5", "best-mlp"])
+def test_the_weights_of_the_first_seed_answer_as_its_training_did(tmp_path, name):
+    (block,) = blocks("The many-seed studies")
+    misses = "print((logits.argmax(1) != data.load().test.labels).nonzero().flatten().tolist())"
+    printed = run_cells(tmp_path, block.replace("best-lenet5", name, 1), misses)
+    trained = studies.read("longer")[name.upper().replace("-", "_")][0]
+    assert json.loads(printed[1]) == sorted(trained.wrong)  # half precision changes no answer
 
 
 def test_other_values_and_a_network_of_ones_own_train_in_a_notebook(tmp_path):

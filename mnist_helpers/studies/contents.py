@@ -19,7 +19,7 @@ from mnist_helpers.training.recipes import (
     SHORTER_LENET5,
     SHORTER_MLP,
     TECHNIQUES,
-)  # fmt: skip
+)
 
 # How strong each technique of TECHNIQUES should be: two values of each; the last two techniques have none.
 SWEEP = {

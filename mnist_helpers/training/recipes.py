@@ -111,7 +111,7 @@ IDEAS, IDEAS_DATA = (
     for settings in (ORDERS, FEWER)
 )
 
-# Chapter 6: from the protocol to the networks with fewer epochs, the last steps; a step takes these fields of them.
+# Chapter 6: from the protocol to SHORTER_LENET5 and SHORTER_MLP, the last steps; a step takes these fields of them.
 STEPS = {
     "+ long schedule": ("train_images", "optimizer", "schedule", "learning_rate", "epochs", "batch_size"),
     "+ augmentation": ("augmentation", "calm"),
