@@ -110,7 +110,9 @@ def difference(runs_a: Sequence, runs_b: Sequence, images: int = TEST_IMAGES) ->
 
 
 def contrast(parts: Sequence[tuple[float, Sequence]], images: int = TEST_IMAGES) -> Gain:
-    """A sum of accuracies, each with a weight, of runs in the same seeds' order; the weights add up to 0.
+    """A sum of accuracies, each with a weight, of runs in the same seeds' order.
+
+    The weights add up to 0: it is a difference. One part alone with -1 gives the errors of its runs, in %.
 
     The interval allows for other seeds and for other test images, by a hierarchical bootstrap-t: seeds and images are
     drawn anew, crossed (Owen 2007, https://doi.org/10.1214/07-AOAS122), and each draw's distance from the mean is

@@ -94,7 +94,7 @@ def band(ax: Axes, values: Mapping[float, Sequence[float]], name: str, shade: st
     style = {"ls": LINES[index % len(LINES)], "marker": "o" if len(places) == 1 else ""}  # a line of one is none
     ax.plot(places, mean, color=shade, label=name, **style | options)
     if max(counts) > 1:
-        ax.fill_between(places, low, high, color=shade, alpha=0.2, lw=0)
+        ax.fill_between(places, low, high, fc=(shade, 0.2), ec=(shade, 0.6), lw=0.5)
     if last := [k for k in range(len(counts) - 1) if counts[k] > counts[k + 1]]:
         ax.plot(np.take(places, last), mean[last], color=shade, ls="", marker="|", ms=9)
 

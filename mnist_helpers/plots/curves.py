@@ -95,12 +95,14 @@ def layer_signals(signals: dict[str, pd.DataFrame]) -> Figure:
 def ladder(steps: pd.DataFrame) -> Figure:
     """Test accuracy after each change: mean and 95 % interval over seeds. Columns: step, network, mean, low, high."""
     names = list(dict.fromkeys(steps["step"]))
-    figure, (ax,), places = named_rows(names, 0.38, grid="y")
+    networks = list(dict.fromkeys(steps["network"]))
+    figure, (ax,), places = named_rows(names, 0.3 + 0.08 * len(networks), grid="y")
     for row in steps.itertuples():
-        y = places[names.index(row.step)]
+        y, below = places[names.index(row.step)], row.network != networks[0]  # two numbers may lie side by side
         interval(ax, row.mean, y, row.low, min(row.high, 100), row.network, ms=4, label=row.network)
-        note(ax, f"{row.mean:.2f} %", (row.mean, y), (0, 6), ha="center")
-    if steps["network"].nunique() > 1:
+        shift, side = (-6, "top") if below else (6, "bottom")
+        note(ax, f"{row.mean:.2f} %", (row.mean, y), (0, shift), ha="center", va=side)
+    if len(networks) > 1:
         legend(figure, ax)
     ax.set_xlabel("test accuracy after the last epoch (%)")
     return figure

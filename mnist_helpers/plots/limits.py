@@ -30,10 +30,11 @@ def pixel_orders(in_order: Mapping[str, Summary], permuted: Mapping[str, Summary
     """Test accuracy in % of each network with its pixels in order (left) and permuted (right), 95 % intervals."""
     figure, (ax,) = panels(1, 1, 2.7, y="test accuracy (%)")
     offsets = 0.06 * (np.arange(len(in_order)) - (len(in_order) - 1) / 2)
-    for offset, name in zip(offsets, in_order, strict=True):
+    for k, name in enumerate(in_order):
         pair = (in_order[name], permuted[name])
         means, (low, high) = np.array([s.mean for s in pair]), np.transpose([s.interval for s in pair])
-        interval(ax, offset + np.arange(2), means, low, high, name, vertical=True, fmt=f"{marker(name)}-")
+        style = {"fmt": marker(name), "ls": LINES[k % len(LINES)]}
+        interval(ax, offsets[k] + np.arange(2), means, low, high, name, vertical=True, **style)
     ax.set_xticks([0, 1], ["pixels in order", "all pixels permuted"])
     ax.set_xlim(-0.3, 1.5)
     names = sorted(in_order, key=lambda name: permuted[name].mean)

@@ -89,7 +89,7 @@ PARTS = {
 class Study:
     """Every recipe with every seed; its summary is studies/<name>.json.
 
-    plan: what is asked, what would refute it and how it is tested, written before the first training. keeps_answers:
+    plan: what is asked, what would refute it, how it is tested, what was known when it was written. keeps_answers:
     also the test probabilities of all runs, in hundredths, in studies/<name>.npz. pretrained: recipes whose weights
     for the first seed the package keeps. corrupted: also the accuracies on these images, "validation" or "test",
     corrupted.

@@ -1,4 +1,4 @@
-"""Each study's plan: what is asked, what would refute it, how it is tested; written before its first training."""
+"""Each study's plan: what is asked, what would refute it, how it is tested, and what was known before."""
 
 IDEAS = """\
 *Question.* Which of LeNet-5's ideas carries its lead over an MLP: locality (a value of C1 or C3 depends on 5 × 5
