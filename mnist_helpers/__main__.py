@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mnist_helpers.report.settings import CODE, FIRST_SEED
+from mnist_helpers.report.settings import CODE, FIRST_SEED, MOST_SEEDS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -99,12 +99,14 @@ def _seeds(text: str) -> range:
         return range(FIRST_SEED, FIRST_SEED + _count(text))
     if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
         raise argparse.ArgumentTypeError(f"expected a number of seeds or a range such as 0-63, not {text!r}")
+    if int(last) >= 2**64 or int(last) - int(first) >= MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"expected at most {MOST_SEEDS:,} seeds, each below 2**64, not {text!r}")
     return range(int(first), int(last) + 1)
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, not {text!r}")
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_SEEDS):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {MOST_SEEDS:,}, not {text!r}")
     return int(text)
 
 

@@ -19,7 +19,7 @@ from traitlets import Bool, Enum, Unicode, default
 
 from mnist_helpers.files import project_path, write_atomically
 from mnist_helpers.report.pdf.cells import notebook_pieces
-from mnist_helpers.report.pdf.pieces import PdfError, PdfWarning, Piece
+from mnist_helpers.report.pdf.pieces import PdfError, PdfWarning, Piece, held
 from mnist_helpers.report.pdf.typeset import typeset
 from mnist_helpers.report.settings import CODE, language_of, read_settings
 from mnist_helpers.report.summary import fingerprint, how_it_was_made
@@ -76,7 +76,7 @@ class ReportExporter(Exporter):
         code = self.code or ("show" if short or not known else settings.code)
         chapters, listings, made = [], [], {}
         for nb, resources in notebooks:
-            about = nb.metadata.get("report", {})
+            about = held(nb.metadata, "report")
             made = made or (about if about.get("fingerprint") == fingerprint(nb) else {})
             nb, resources = super().from_notebook_node(nb, resources)
             pieces, name = notebook_pieces(nb, resources["metadata"]), escape(resources["metadata"]["name"])

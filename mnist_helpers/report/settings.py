@@ -15,6 +15,7 @@ else:
     import tomli as tomllib
 
 FIRST_SEED = 42
+MOST_SEEDS = 10_000
 OUT = "MNIST_REPORT_OUT"  # environment: where a chapter's figures and results.json go; `report` and the tests set it
 SEEDS = "MNIST_REPORT_SEEDS"  # environment: how many seeds, instead of report.toml's
 STRICT = "MNIST_REPORT_STRICT"  # environment: a claim that does not hold stops the chapter; the tests set it
@@ -55,7 +56,11 @@ def read_settings(path: str | Path = "report.toml") -> Settings:
         return Settings()
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path.name} cannot be read: {error.strerror}. Make it readable.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path.name} is not in UTF-8: {error}. Save it as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}. Put text in double quotes.") from error
     return checked(values, path.name)
 
@@ -74,8 +79,8 @@ def checked(values: dict, where: str) -> Settings:
             expected = "a whole number" if types[key] is int else "text in double quotes"
             raise SettingsError(f"{where}: {key} must be {expected}, not {value!r}.")
     settings = Settings(**values)
-    if settings.seeds < 1:
-        raise SettingsError(f"{where}: seeds must be 1 or more, not {settings.seeds}.")
+    if not 1 <= settings.seeds <= MOST_SEEDS:
+        raise SettingsError(f"{where}: seeds must be 1 to {MOST_SEEDS:,}, not {settings.seeds}.")
     if not settings.title.strip():
         raise SettingsError(f"{where}: title must not be empty.")
     if settings.code not in CODE:

@@ -345,6 +345,51 @@ def test_a_picture_is_what_it_is_whatever_its_name(tmp_path):
     assert len(export(tmp_path, *cells, strict=True).pictures) == 3
 
 
+ODD = ("x", None, [], {}, 3)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_metadata_of_any_form_is_read(tmp_path, odd):
+    """A valid notebook may hold anything there: what is not understood is as if it were not there."""
+    about = {"report": odd, "image/png": odd}
+    picture = new_output("display_data", {"image/png": encoded(Image.new("RGB", (9, 9)), "PNG")}, metadata=about)
+    widget = new_output("display_data", {"text/plain": "a bar", BAR: odd if odd != [] else {"model_id": "box"}})
+    notebook = new_notebook(cells=[ran(picture), ran(widget), ran(printed("here")), new_markdown_cell("words")])
+    notebook.metadata |= {"report": odd, "widgets": {"application/vnd.jupyter.widget-state+json": {"state": odd}}}
+    notebook.cells[-1].attachments = {"a.png": {}}
+    path = tmp_path / "homework.ipynb"
+    nbformat.write(notebook, path)
+    build_pdf([path], tmp_path / "homework.pdf")
+    assert "here" in PdfReader(tmp_path / "homework.pdf").pages[0].extract_text()
+
+
+@pytest.mark.parametrize("state", [{}, {"children": "x"}, {"children": ["IPY_MODEL_b"], "value": None}])
+def test_a_bar_with_an_odd_state_stays_as_it_was(state):
+    models = {"box": {"model_name": "HBoxModel", "state": state}}
+    models["b"] = {"model_name": "FloatProgressModel", "state": {"value": None, "max": "x"}}
+    output = new_output("display_data", {"text/plain": "a bar", BAR: {"model_id": "box"}})
+    notebook = new_notebook(cells=[ran(output)])
+    notebook.metadata.widgets = {"application/vnd.jupyter.widget-state+json": {"state": models}}
+    notebook_pieces(notebook, {"name": "x"})
+    assert output.data["text/plain"] == "a bar"
+
+
+@pytest.mark.parametrize("width", [-5, 0, "x"])
+def test_a_picture_of_no_width_has_its_own(tmp_path, width):
+    picture = {"image_png": encoded(Image.new("RGB", (96, 96)), "PNG"), "metadata": {"image/png": {"width": width}}}
+    ((left, _, right, _),) = export(tmp_path, ran(shown(**picture)), strict=True).pictures
+    assert right - left == pytest.approx(72, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    "inside", ["width='0' height='9'>", "><image xlink:href='http://x/y.png' width='9' height='9'/>"]
+)
+def test_a_drawing_that_cannot_be_drawn_is_named(tmp_path, inside):
+    drawing = f"<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' {inside}</svg>"
+    paper = export(tmp_path, ran(shown(**{"image_svg+xml": drawing}), printed("here")))
+    assert paper.text.endswith("here") and "a picture that is damaged" in paper.warnings[0]
+
+
 @pytest.mark.parametrize("name", ["cut.png", "empty.png", "text.jpg", "torn.svg"])
 def test_a_damaged_picture_is_named_with_cell_and_file(tmp_path, name):
     whole = base64.b64decode(encoded(Image.effect_noise((90, 90), 99), "PNG"))

@@ -63,7 +63,8 @@ def test_korean_settings_are_read(project):
         ("xyz = 1", "unknown key 'xyz'. The keys are title"),
         ('seeds = "3"', "seeds must be a whole number, not '3'"),
         ("seeds = true", "seeds must be a whole number"),
-        ("seeds = 0", "seeds must be 1 or more, not 0"),
+        ("seeds = 0", "seeds must be 1 to 10,000, not 0"),
+        ("seeds = 99999999999999999999999", "seeds must be 1 to 10,000, not 9"),
         ("name = 5", "name must be text in double quotes, not 5"),
         ('code = "all"', "code must be one of appendix, show, hide, not 'all'"),
         ("title = LeNet", "not valid TOML"),
@@ -75,6 +76,21 @@ def test_a_wrong_report_toml_is_one_clear_sentence_and_exit_2(project, capsys, t
         read_settings()
     assert main(["report"]) == 2
     assert re.search(rf"^error: report.toml.*{message}", capsys.readouterr().err, re.S)
+
+
+@pytest.mark.parametrize(
+    "seeds", ["0", "20000", "0-99999999999999999999999", "18446744073709551616-18446744073709551617"]
+)
+def test_seeds_without_end_are_refused(capsys, seeds):
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "LENET5", "--seeds", seeds])
+    assert stopped.value.code == 2 and "10,000" in capsys.readouterr().err
+
+
+def test_a_report_toml_that_is_not_utf_8_is_one_clear_sentence(project):
+    (project / "report.toml").write_bytes('name = "김철수"'.encode("utf-16"))
+    with pytest.raises(SettingsError, match=r"report.toml is not in UTF-8: .* Save it as UTF-8."):
+        read_settings()
 
 
 def test_a_chapter_writes_figures_tables_and_results(project, capsys):

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from nbformat import NotebookNode
 
 from mnist_helpers.report.pdf.outputs import bar_text, output_parts, printed
-from mnist_helpers.report.pdf.pieces import PdfError, Piece
+from mnist_helpers.report.pdf.pieces import PdfError, Piece, held
 from mnist_helpers.report.pdf.tables import wrap
 from mnist_helpers.report.settings import COLAB
 
@@ -34,9 +34,7 @@ def notebook_pieces(notebook: NotebookNode, about: dict) -> list[Piece]:
         elif cell.cell_type == "code" and COLAB not in tags:
             if lines := cell.source.strip().splitlines():
                 _require_run(cell, f"{where} ({lines[0]!r})", counts)
-            if lines and not cell.metadata.get("jupyter", {}).get(
-                "source_hidden"
-            ):  # what is folded, is so on paper too
+            if lines and not held(cell.metadata, "jupyter").get("source_hidden"):  # folded on paper too
                 parts = [{"item": {"kind": "code", "text": wrap(cell.source.expandtabs().strip("\n"))}}]
             parts += [
                 part for output in cell.outputs for part in output_parts(output, cell.source, origin["folder"], where)
@@ -48,8 +46,8 @@ def notebook_pieces(notebook: NotebookNode, about: dict) -> list[Piece]:
 def _with_attachments(cell: NotebookNode) -> str:
     """The Markdown with the cell's pictures in it; signs of their names may be written as %20 and the like."""
     source = cell.source
-    for name, held in cell.get("attachments", {}).items():
-        kind, content = next(iter(held.items()))
+    for name, kinds in cell.get("attachments", {}).items():
+        kind, content = next(iter(kinds.items()), ("text/plain", ""))
         picture = f"data:{kind};base64,{''.join(content.split())}"
         signs = [
             f"(?:{re.escape(sign)}|(?i:{''.join(f'%{byte:02X}' for byte in sign.encode())}))" for sign in unquote(name)
@@ -60,9 +58,13 @@ def _with_attachments(cell: NotebookNode) -> str:
 
 def _keep_states(notebook: NotebookNode) -> None:
     """Bars of widgets say as text what their last states were, where the notebook has kept these."""
-    models = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    models = held(held(held(notebook.metadata, "widgets"), "application/vnd.jupyter.widget-state+json"), "state")
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-        if text := bar_text(output.get("data", {}).get(WIDGET, {}).get("model_id", ""), models):
+        try:
+            text = bar_text(held(output.get("data", {}), WIDGET).get("model_id", ""), models)
+        except (AttributeError, TypeError, ValueError):  # a state of another form than bars have
+            continue
+        if text:
             output.data["text/plain"] = text
 
 

@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 from mnist_helpers.files import project_path
 from mnist_helpers.report.pdf.markup import CONTROL, EMBEDDED
-from mnist_helpers.report.pdf.pieces import warn
+from mnist_helpers.report.pdf.pieces import held, warn
 from mnist_helpers.report.pdf.tables import WIDTH, wrap
 
 LINES = 22  # of output: more may break over pages
@@ -65,7 +65,7 @@ def output_parts(output: NotebookNode, source: str, folder: Path, where: str) ->
         return printed(OVER.sub("", output.text), output.name)
     if output.output_type == "error":  # of a cell that was to fail
         return printed("\n".join(output.traceback) or f"{output.ename}: {output.evalue}", "stderr")
-    data, about, text = output.data, output.metadata.get("report", {}), output.data.get("text/plain", "")
+    data, about, text = output.data, held(output.metadata, "report"), output.data.get("text/plain", "")
     kinds, html = " ".join(data), data.get("text/html", "")
     if about.get("role") in ("caption", "title") or re.search(LOADERS, kinds + html):
         return []
@@ -172,7 +172,7 @@ def _ends_with_plotting(source: str) -> bool:
 
 def _figure(output: NotebookNode, about: dict, kind: str, folder: Path) -> dict:
     """A figure: the SVG that was written with it, if it is there and the same one; else the notebook's own picture."""
-    data, shown, caption = output.data[kind], output.metadata.get(kind, {}), about.get("caption")
+    data, shown, caption = output.data[kind], held(output.metadata, kind), about.get("caption")
     file = f"data:{kind},{quote(data)}" if kind == "image/svg+xml" else f"data:{kind};base64,{''.join(data.split())}"
     # beside the notebooks, or where a notebook run by hand has put it
     for place in (folder.parent / "figures", project_path("build/live/figures", folder)) if "svg" in about else ():
@@ -180,8 +180,9 @@ def _figure(output: NotebookNode, about: dict, kind: str, folder: Path) -> dict:
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == about["svg"]:
             file = str(path)
     pixels = shown.get("width")
+    sized = isinstance(pixels, int | float) and pixels > 0
     return {
         "kind": "figure", "label": about.get("label"), "caption": caption, "file": file,
         "alt": caption or shown.get("alt") or "a figure without a caption",
-        "width": pixels / 96 if isinstance(pixels, int | float) else None,  # inches, as a browser has them
+        "width": pixels / 96 if sized else None,  # inches, as a browser has them
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """Pictures as Typst takes them: opened by what they are, whatever their name says, and no finer than paper shows."""
 
 import io
+import re
 from os.path import isfile  # a name may be too long, or none
 from pathlib import Path
 from urllib.request import urlopen
@@ -61,8 +62,14 @@ def prepare(content: bytes, width: float | None, height: float | None, room: flo
     room: the most that it may be wide. One of BROKEN for what is no picture.
     """
     if content.lstrip().startswith(b"<"):
-        if not ElementTree.fromstring(content).tag.endswith("svg"):
+        drawing = ElementTree.fromstring(content)
+        if not drawing.tag.endswith("svg"):
             raise ValueError("XML, but no SVG")
+        if any(re.fullmatch(r"0*\.?0+\D*", drawing.get(side, "1")) for side in ("width", "height")):
+            raise ValueError("a drawing without a size")
+        for part in drawing.iter():
+            if part.tag.endswith("}image") and re.match("(?:https?:)?//", _address(part)):
+                raise ValueError("a drawing that shows a picture of the web")
         return content, ".svg", width, False
     if content.startswith(b"%PDF"):  # Typst cannot put one into an accessible document
         page = pypdfium2.PdfDocument(content)[0]
@@ -79,6 +86,10 @@ def prepare(content: bytes, width: float | None, height: float | None, room: flo
     best = (content, f".{kind.lower()}") if untouched else None
     best = _smaller(turned, best, DPI * width / turned.width)
     return *best, width, moves
+
+
+def _address(part: ElementTree.Element) -> str:
+    return next((value for key, value in part.items() if key.endswith("href")), "")
 
 
 def _smaller(picture: Image.Image, best: tuple[bytes, str] | None, scale: float) -> tuple[bytes, str]:

@@ -29,6 +29,12 @@ def warn(where: str, what: str, advice: str) -> None:
     warnings.warn(f"{where} {what}. {advice}.", PdfWarning, stacklevel=2)
 
 
+def held(metadata: dict, key: str) -> dict:
+    """What a cell's, an output's or a notebook's metadata has under the key, which may be anything: {} but a dict."""
+    value = metadata.get(key)
+    return value if isinstance(value, dict) else {}
+
+
 @dataclass(frozen=True)
 class Piece:
     """Markdown, HTML, an item (data that template.typ draws), or Typst itself; and the cell that it comes from."""
