@@ -104,5 +104,5 @@ def ladder(steps: pd.DataFrame) -> Figure:
         note(ax, f"{row.mean:.2f} %", (row.mean, y), (0, shift), ha="center", va=side)
     if len(networks) > 1:
         legend(figure, ax)
-    ax.set_xlabel("test accuracy after the last epoch (%)")
+    ax.set_xlabel("test accuracy (%)")
     return figure
