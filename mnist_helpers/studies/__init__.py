@@ -229,9 +229,12 @@ def _absent(path: Path) -> StudyError:
 
 
 def provenance(*results: dict[str, list[Run]]) -> str:
-    """One sentence: how many trainings, each counted once, how long, when, and on what."""
+    """One sentence: how many trainings, each counted once, how long, when, and on what.
+
+    Two studies share a training if recipe, seed and misses are the same: one may have been made anew, to other digits.
+    """
     every = [run for of_study in results for group in of_study.values() for run in group]
-    shown = list({(run.recipe, run.seed): run for run in every}.values())
+    shown = list({(run.recipe, run.seed, tuple(run.wrong)): run for run in every}.values())
     hours = sum(run.environment["seconds"] for run in shown) / 3600
     dates = sorted({run.environment["date"] for run in shown})
     places = sorted({f"{format_device(run.environment)}, {format_versions(run.environment)}" for run in shown})
