@@ -49,6 +49,11 @@ CASES = {
         "run train.py --epochs 15 -lr 0.1 and ... wait -- no --- a-?",
         "–",
     ),
+    "an apostrophe": (
+        "[report 4](http://x.org)'s ladder, **5**'s and 5's, 'quoted'",
+        "report 4’s ladder, 5’s and 5’s, ‘quoted’",
+        "′",
+    ),
     "a list in HTML": ("<ul>\n<li>one</li>\n<li>two</li>\n</ul>", "• one • two", "<"),
     "a numbered list that begins at 3": ("3. three\n4. four", "3. three 4. four", "1."),
     "pre": ("<pre>\nx = 1\n  y = 2\n</pre>", "x = 1 y = 2", "<"),

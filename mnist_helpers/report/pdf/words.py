@@ -21,7 +21,7 @@ def as_written(word: str) -> list[dict] | None:
     """What Typst would make other signs of: --epochs and ... stay, as do 3's and -5, which is a minus sign."""
     found = []
     for part in re.split(r"(-{2,}|\.{3,}|-\?)", word):
-        part = re.sub(r"(?<=\w)'", "’", part)  # after a digit Typst would make a prime of it
+        part = re.sub(r"(?<=\w)'|^'(?=s\b(?!'))", "’", part)  # after a digit Typst would make a prime of it
         part = re.sub(r"^(\(?)-(?=\d)", r"\1−", part)  # Typst sees this only after a blank
         signs = re.fullmatch(r"[-.?]{2,}", part)
         parts = PARTICLE.split(part)  # no line begins with a particle
