@@ -158,10 +158,16 @@ def build_pdfs(paths: list[Path], folder: Path, code: str = "", strict: bool = F
 
 
 def _source(folder: Path) -> str:
-    """The commit that the folder is at, and whether files differ from it; without git the package's version."""
-    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=, with changes"]
+    """The commit that the folder is at, and whether files but PDFs differ from it; without git the version."""
     try:
-        commit = subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout.strip()
+        commit = _git(folder, "rev-parse", "--short=12", "HEAD").stdout.strip()
+        changed = commit and _git(folder, "diff", "--quiet", "HEAD", "--", ":(top,exclude)*.pdf").returncode
     except OSError:
         commit = ""
-    return f"commit {commit}" if commit else f"mnist_helpers {version('mnist_helpers')}"
+    if not commit:
+        return f"mnist_helpers {version('mnist_helpers')}"
+    return f"commit {commit}{', with changes' if changed else ''}"
+
+
+def _git(folder: Path, *command: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True)

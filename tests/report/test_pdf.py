@@ -759,6 +759,19 @@ def test_without_git_the_version_is_the_source(tmp_path, monkeypatch):
     assert exporter._source(ROOT) == exporter._source(tmp_path)
 
 
+def test_a_pdf_is_no_change_of_its_source(tmp_path):
+    for name in ("report.pdf", "report.toml"):
+        (tmp_path / name).write_text("")
+    author = ("-c", "user.name=A", "-c", "user.email=a@b.c")
+    for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "1"]):
+        assert not exporter._git(tmp_path, *command).returncode
+    commit = exporter._source(tmp_path)
+    (tmp_path / "report.pdf").write_text("new")
+    assert exporter._source(tmp_path) == commit and commit.startswith("commit ")
+    (tmp_path / "report.toml").write_text("new")
+    assert exporter._source(tmp_path) == f"{commit}, with changes"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_stock_html_export_stays_good(path):
     html, _ = get_exporter("html")().from_filename(str(path))
